@@ -1,0 +1,192 @@
+package pki_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ostiary/ostiary/internal/pki"
+)
+
+func TestIDs(t *testing.T) {
+	for _, good := range []string{"spiffe://demo/inlet/health-corp", "spiffe://a.b-c/relay/0", "spiffe://p/gateway/" + strings.Repeat("x", 63)} {
+		if id, err := pki.ParseID(good); err != nil || id.String() != good {
+			t.Errorf("%s: %s, %v", good, id, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "spiffe://", "spiffe://demo/inlet", "spiffe://demo/inlet/", "spiffe://demo/king/x", "spiffe://Demo/inlet/x",
+		"spiffe://demo/inlet/x/y", "spiffe://demo:1/inlet/x", "spiffe://u@demo/inlet/x", "https://demo/inlet/x",
+		"spiffe://demo/inlet/x?y", "spiffe://demo/inlet/%78", "spiffe://demo/inlet/.x", "spiffe://demo/inlet/x-",
+		"spiffe://demo/inlet/" + strings.Repeat("x", 64), "spiffe://demo/inlet/ü",
+	} {
+		if id, err := pki.ParseID(bad); err == nil {
+			t.Errorf("%q parsed as %s", bad, id)
+		}
+	}
+}
+
+func FuzzParseID(f *testing.F) {
+	f.Add("spiffe://demo/inlet/health-corp")
+	f.Add("spiffe://demo/inlet/%78")
+	f.Fuzz(func(t *testing.T, s string) {
+		if id, err := pki.ParseID(s); err == nil && id.String() != s {
+			t.Errorf("%q reads as %q", s, id)
+		}
+	})
+}
+
+func TestCAIsKeptAndNeverHalfReplaced(t *testing.T) {
+	dir := t.TempDir()
+	first, err := pki.LoadOrCreateCA(dir, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pki.LoadOrCreateCA(dir, "test")
+	if err != nil || !again.Certificate().Equal(first.Certificate()) {
+		t.Fatalf("loaded another CA: %v", err)
+	}
+	if info, _ := os.Stat(filepath.Join(dir, "ca.key")); info.Mode().Perm() != 0o600 {
+		t.Errorf("ca.key has mode %v", info.Mode())
+	}
+	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pki.LoadOrCreateCA(dir, "test"); err == nil {
+		t.Error("a CA without its key was replaced in silence")
+	}
+}
+
+// credentials are a member of a project, for handshakes.
+type credentials struct {
+	id    pki.ID
+	cert  tls.Certificate
+	roots *x509.CertPool
+}
+
+func (c credentials) ID() pki.ID                             { return c.id }
+func (c credentials) Certificate() (*tls.Certificate, error) { return &c.cert, nil }
+func (c credentials) Roots() *x509.CertPool                  { return c.roots }
+
+func project(t *testing.T, name string) *pki.CA {
+	t.Helper()
+	ca, err := pki.LoadOrCreateCA(t.TempDir(), name, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+func member(t *testing.T, ca *pki.CA, id pki.ID, from time.Time, life time.Duration) credentials {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := ca.IssueMember(id, map[string]string{"service": "openai"}, key.Public(), from, life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return credentials{id, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pki.Pool(ca.Certificate())}
+}
+
+// handshake returns what each side said.
+func handshake(client, server *tls.Config) (clientErr, serverErr error) {
+	a, b := net.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		conn := tls.Server(b, server)
+		err := conn.Handshake()
+		if err == nil {
+			_, err = conn.Write([]byte("x"))
+		}
+		_ = b.Close()
+		done <- err
+	}()
+	conn := tls.Client(a, client)
+	clientErr = conn.Handshake()
+	if clientErr == nil {
+		_, clientErr = conn.Read(make([]byte, 1)) // TLS 1.3: the server's refusal comes after
+	}
+	_ = a.Close()
+	return clientErr, <-done
+}
+
+func TestMutualTLSAdmitsExactlyWhomItShould(t *testing.T) {
+	ours, theirs := project(t, "demo"), project(t, "other")
+	now := time.Now()
+	inlet := pki.ID{Project: "demo", Role: pki.Inlet, Member: "a"}
+	outlet := pki.ID{Project: "demo", Role: pki.Outlet, Member: "b"}
+	server := member(t, ours, outlet, now, time.Hour)
+	good := member(t, ours, inlet, now, time.Hour)
+	for name, c := range map[string]struct {
+		client   credentials
+		admit    pki.Check
+		protocol string
+		ok       bool
+	}{
+		"the member":           {good, pki.Exactly(inlet), "p/1", true},
+		"by role":              {good, pki.InRole("demo", pki.Inlet), "p/1", true},
+		"another member":       {good, pki.Exactly(outlet), "p/1", false},
+		"another role":         {good, pki.InRole("demo", pki.Relay), "p/1", false},
+		"another project":      {good, pki.InRole("other", pki.Inlet), "p/1", false},
+		"another protocol":     {good, pki.Exactly(inlet), "p/2", false},
+		"expired":              {member(t, ours, inlet, now.Add(-2*time.Hour), time.Hour), pki.Exactly(inlet), "p/1", false},
+		"not yet valid":        {member(t, ours, inlet, now.Add(time.Hour), time.Hour), pki.Exactly(inlet), "p/1", false},
+		"a stranger's root":    {member(t, theirs, pki.ID{Project: "other", Role: pki.Inlet, Member: "a"}, now, time.Hour), pki.Exactly(inlet), "p/1", false},
+		"a stranger who lies":  {member(t, theirs, inlet, now, time.Hour), pki.Exactly(inlet), "p/1", false},
+		"inside clock backing": {member(t, ours, inlet, now.Add(4*time.Minute), time.Hour), pki.Exactly(inlet), "p/1", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.client.roots = pki.Pool(ours.Certificate())
+			clientErr, serverErr := handshake(
+				pki.MutualTLS(c.client, pki.Exactly(outlet), c.protocol), pki.MutualTLS(server, c.admit, "p/1"))
+			if ok := clientErr == nil && serverErr == nil; ok != c.ok {
+				t.Errorf("client: %v; server: %v", clientErr, serverErr)
+			}
+		})
+	}
+	if _, err := handshake(&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"p/1"}},
+		pki.MutualTLS(server, pki.Exactly(inlet), "p/1")); err == nil {
+		t.Error("a client without a certificate was admitted")
+	}
+}
+
+func TestMemberOfWantsOneName(t *testing.T) {
+	one := &url.URL{Scheme: "spiffe", Host: "demo", Path: "/inlet/a"}
+	for name, uris := range map[string][]*url.URL{
+		"none": nil, "two": {one, one}, "foreign": {{Scheme: "https", Host: "demo", Path: "/inlet/a"}},
+	} {
+		if id, _, err := pki.MemberOf(&x509.Certificate{URIs: uris}); err == nil {
+			t.Errorf("%s: %s", name, id)
+		}
+	}
+}
+
+func FuzzParseAttribute(f *testing.F) {
+	f.Add("service=openai")
+	f.Add("a=b=c")
+	f.Fuzz(func(t *testing.T, s string) {
+		if k, v, err := pki.ParseAttribute(s); err == nil && k+"="+v != s {
+			t.Errorf("%q reads as %q, %q", s, k, v)
+		}
+	})
+}
+
+func FuzzParseRequest(f *testing.F) {
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	der, _ := pki.Request(key)
+	f.Add(der)
+	f.Fuzz(func(_ *testing.T, der []byte) {
+		_, _, _ = pki.ParseRequest(der) // must not panic, whatever a stranger sends
+	})
+}
