@@ -1,0 +1,274 @@
+package membership
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/pki"
+)
+
+// The files of a member's directory.
+const (
+	keyFile    = "member.key" // ECDSA P-256, PKCS #8, mode 0600
+	certFile   = "member.pem"
+	rootsFile  = "roots.pem"
+	originFile = "authority.json"
+)
+
+// origin is where the certificate came from and is renewed.
+type origin struct {
+	Authority string `json:"authority"`
+	Project   string `json:"project"`
+	Pin       string `json:"pin"` // hex
+}
+
+// Member is an enrolled node: pki.Credentials from a directory, kept fresh by
+// Run.
+type Member struct {
+	dir    string
+	id     pki.ID
+	key    *ecdsa.PrivateKey
+	origin origin
+	pin    [32]byte
+	log    *slog.Logger
+	now    func() time.Time
+	state  atomic.Pointer[state]
+}
+
+type state struct {
+	cert  tls.Certificate
+	roots *x509.CertPool
+}
+
+// Enroll redeems a ticket for the node whose directory is dir. The key is
+// stored before the ticket is sent: when the answer is lost, calling Enroll
+// again gives the same member.
+func Enroll(ctx context.Context, ticket Ticket, dir string) (pki.ID, error) {
+	if _, err := os.Stat(filepath.Join(dir, certFile)); err == nil {
+		return pki.ID{}, fault.New(fault.Conflict, "this directory belongs to a member already").At(dir).
+			Fix("enroll into another directory, or remove this one first")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return pki.ID{}, err
+	}
+	key, err := loadOrMakeKey(filepath.Join(dir, keyFile))
+	if err != nil {
+		return pki.ID{}, err
+	}
+	request, err := pki.Request(key)
+	if err != nil {
+		return pki.ID{}, err
+	}
+	answer, err := post(ctx, client(ticket.Pin, ticket.Project), ticket.Authority, EnrollPath,
+		EnrollRequest{Code: ticket.Code.Reveal(), Request: request})
+	if err != nil {
+		return pki.ID{}, err
+	}
+	id, err := pki.ParseID(answer.ID)
+	if err != nil || id.Project != ticket.Project {
+		return pki.ID{}, fault.New(fault.Upstream, "the authority's answer names another project").Because(err)
+	}
+	from, err := json.Marshal(origin{ticket.Authority, ticket.Project, hex.EncodeToString(ticket.Pin[:])})
+	if err != nil {
+		return pki.ID{}, err
+	}
+	if err := pki.WriteFile(filepath.Join(dir, originFile), from, 0o644); err != nil {
+		return pki.ID{}, err
+	}
+	return id, store(dir, answer, key, ticket.Pin)
+}
+
+func loadOrMakeKey(path string) (*ecdsa.PrivateKey, error) {
+	key, err := pki.ReadKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return key, pki.WriteKey(path, key)
+}
+
+// store checks an answer against our key and the pin before any file changes;
+// the certificate comes last, for it says that the rest is there.
+func store(dir string, answer Membership, key *ecdsa.PrivateKey, pin [32]byte) error {
+	odd := fault.New(fault.Upstream, "the authority's answer does not fit this member")
+	leaf, err := x509.ParseCertificate(answer.Certificate)
+	if err != nil {
+		return odd.Because(err)
+	}
+	if public, ok := leaf.PublicKey.(*ecdsa.PublicKey); !ok || !public.Equal(key.Public()) {
+		return odd
+	}
+	var roots []byte
+	pinned := false
+	for _, der := range answer.Roots {
+		root, err := x509.ParseCertificate(der)
+		if err != nil {
+			return odd.Because(err)
+		}
+		pinned = pinned || pki.Fingerprint(root) == pin
+		roots = append(roots, pki.CertificatePEM(der)...)
+	}
+	if !pinned {
+		return odd
+	}
+	if err := pki.WriteFile(filepath.Join(dir, rootsFile), roots, 0o644); err != nil {
+		return err
+	}
+	return pki.WriteFile(filepath.Join(dir, certFile), pki.CertificatePEM(answer.Certificate), 0o644)
+}
+
+// Load reads an enrolled member's directory. A nil logger discards.
+func Load(dir string, log *slog.Logger) (*Member, error) {
+	missing := fault.New(fault.Invalid, "no member lives in this directory").At(dir).
+		Fix("enroll it with `ostiary portal enroll --dir " + dir + "` and a ticket")
+	raw, err := os.ReadFile(filepath.Join(dir, originFile))
+	if err != nil {
+		return nil, missing.Because(err)
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	m := &Member{dir: dir, log: log, now: time.Now}
+	if err := json.Unmarshal(raw, &m.origin); err != nil {
+		return nil, missing.Because(err)
+	}
+	pin, err := hex.DecodeString(m.origin.Pin)
+	if err != nil || len(pin) != sha256.Size {
+		return nil, missing.Because(errors.New("authority.json has no proper pin"))
+	}
+	m.pin = [32]byte(pin)
+	if m.key, err = pki.ReadKey(filepath.Join(dir, keyFile)); err != nil {
+		return nil, missing.Because(err)
+	}
+	if err := m.reload(); err != nil {
+		return nil, missing.Because(err)
+	}
+	return m, nil
+}
+
+// reload reads certificate and roots, and puts them in use together.
+func (m *Member) reload() error {
+	certPEM, err := os.ReadFile(filepath.Join(m.dir, certFile))
+	if err != nil {
+		return err
+	}
+	certs, err := pki.ParseCertificates(certPEM)
+	if err != nil {
+		return err
+	}
+	rootsPEM, err := os.ReadFile(filepath.Join(m.dir, rootsFile))
+	if err != nil {
+		return err
+	}
+	roots, err := pki.ParseCertificates(rootsPEM)
+	if err != nil {
+		return err
+	}
+	id, _, err := pki.MemberOf(certs[0])
+	if err != nil {
+		return err
+	}
+	if m.id != (pki.ID{}) && m.id != id {
+		return fault.New(fault.Upstream, "the renewed certificate names another member: "+id.String())
+	}
+	m.id = id
+	m.state.Store(&state{
+		cert:  tls.Certificate{Certificate: [][]byte{certs[0].Raw}, PrivateKey: m.key, Leaf: certs[0]},
+		roots: pki.Pool(roots...),
+	})
+	return nil
+}
+
+// ID is the member's name.
+func (m *Member) ID() pki.ID { return m.id }
+
+// Attributes are those of the current certificate.
+func (m *Member) Attributes() map[string]string {
+	_, attributes, err := pki.MemberOf(m.state.Load().cert.Leaf)
+	if err != nil {
+		return nil // reload has parsed it already
+	}
+	return attributes
+}
+
+// Certificate is the current certificate.
+func (m *Member) Certificate() (*tls.Certificate, error) { return &m.state.Load().cert, nil }
+
+// Expires is when the current certificate ends.
+func (m *Member) Expires() time.Time { return m.state.Load().cert.Leaf.NotAfter }
+
+// Roots are the authorities whose members we accept.
+func (m *Member) Roots() *x509.CertPool { return m.state.Load().roots }
+
+// Run renews the certificate at half of its life, give or take a tenth, until
+// ctx ends. While the authority is away it tries again, ever more slowly; the
+// old certificate serves until it expires, and renewal works after that too.
+func (m *Member) Run(ctx context.Context) error {
+	retry := time.Second
+	for {
+		wait := m.untilRenewal()
+		if retry > time.Second {
+			wait = retry/2 + mathrand.N(retry) // full jitter around the backoff
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		if err := m.Renew(ctx); err != nil && ctx.Err() == nil {
+			m.log.Warn("certificate not renewed", "member", m.id.String(), "expires", m.Expires(), "err", err)
+			retry = min(retry*2, 10*time.Minute)
+			continue
+		}
+		retry = time.Second
+	}
+}
+
+func (m *Member) untilRenewal() time.Duration {
+	leaf := m.state.Load().cert.Leaf
+	life := leaf.NotAfter.Sub(leaf.NotBefore)
+	at := leaf.NotBefore.Add(life/2 + mathrand.N(life/5+1) - life/10)
+	return max(at.Sub(m.now()), 0)
+}
+
+// Renew asks for a new certificate now.
+func (m *Member) Renew(ctx context.Context) error {
+	request, err := pki.Request(m.key)
+	if err != nil {
+		return err
+	}
+	answer, err := post(ctx, client(m.pin, m.origin.Project), m.origin.Authority, RenewPath, RenewRequest{request})
+	if err != nil {
+		return err
+	}
+	if answer.ID != m.id.String() {
+		return fault.New(fault.Upstream, "the authority answered for another member")
+	}
+	if err := store(m.dir, answer, m.key, m.pin); err != nil {
+		return err
+	}
+	if err := m.reload(); err != nil {
+		return err
+	}
+	m.log.Info("certificate renewed", "member", m.id.String(), "expires", m.Expires())
+	return nil
+}

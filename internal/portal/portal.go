@@ -1,0 +1,121 @@
+// Package portal is the two ends of a portal: the inlet, which takes
+// connections in the consumer's network, and the outlet, which reaches the
+// owner's service. Both dial out to a relay; neither needs an open port
+// towards the other company.
+//
+// It guarantees that an inlet speaks to the one outlet it names, and an outlet
+// only to inlets that its allow list admits, each asked again on every stream;
+// that only the inlet opens streams; and that a stream cut on the way is an
+// error at the client, never a clean end. It does not guard the inlet's own
+// port: whoever reaches that speaks as the member, so keep it on loopback or
+// inside the network that may.
+package portal
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ostiary/ostiary/internal/channel"
+	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/pki"
+)
+
+// MemberProtocol is what an inlet and a gateway negotiate: HTTP/1.1, because
+// the inlet passes its client's bytes through and reads none of them.
+const MemberProtocol = "http/1.1"
+
+// legDialer makes authenticated connections to relays of our project.
+type legDialer struct {
+	dialer net.Dialer
+	config *tls.Config
+}
+
+func newLegDialer(me pki.Credentials) legDialer {
+	return legDialer{
+		dialer: net.Dialer{Timeout: dialTime, KeepAlive: channel.PingEvery},
+		config: channel.LegClient(me, pki.InRole(me.ID().Project, pki.Relay)),
+	}
+}
+
+func (d *legDialer) dial(ctx context.Context, relay string) (*tls.Conn, error) {
+	raw, err := d.dialer.DialContext(ctx, "tcp", relay)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "cannot reach the relay").At(relay).
+			Fix("check its address and the way out of this network").Because(err)
+	}
+	conn := tls.Client(raw, d.config)
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return nil, fault.New(fault.Denied, "the relay and this member do not accept each other").At(relay).Because(err)
+	}
+	return conn, nil
+}
+
+// backoff waits ever longer between failures, with full jitter, so that a
+// relay that comes back is not met by everybody at once.
+type backoff struct{ next time.Duration }
+
+const (
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 15 * time.Second
+)
+
+func newBackoff() *backoff { return &backoff{firstRetry} }
+
+func (b *backoff) reset() { b.next = firstRetry }
+
+func (b *backoff) sleep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(rand.N(b.next) + firstRetry/10):
+	}
+	b.next = min(2*b.next, lastRetry)
+}
+
+func orDiscard(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
+}
+
+type metrics struct {
+	sessions prometheus.Gauge
+	streams  prometheus.Counter
+	refused  prometheus.Counter
+	bytes    *prometheus.CounterVec
+}
+
+func newMetrics(end string, reg prometheus.Registerer) metrics {
+	m := metrics{
+		sessions: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ostiary_" + end + "_sessions", Help: "End-to-end sessions open right now.",
+		}),
+		streams: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ostiary_" + end + "_streams_total", Help: "Connections carried.",
+		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ostiary_" + end + "_refused_total", Help: "Connections or sessions refused.",
+		}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ostiary_" + end + "_bytes_total", Help: "Bytes of ended connections, by direction.",
+		}, []string{"direction"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.sessions, m.streams, m.refused, m.bytes)
+	}
+	return m
+}
+
+func (m *metrics) count(forth, back int64) {
+	m.bytes.WithLabelValues("to_owner").Add(float64(forth))
+	m.bytes.WithLabelValues("to_consumer").Add(float64(back))
+}
