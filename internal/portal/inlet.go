@@ -196,11 +196,7 @@ func (in *Inlet) greet(ctx context.Context, conn net.Conn) (channel.HalfCloser, 
 func (in *Inlet) open(ctx context.Context) (channel.HalfCloser, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	s, err := in.warm(ctx)
-	if err != nil {
-		return nil, err
-	}
-	st, err := s.Open(in.cfg.Service)
+	st, err := in.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -213,6 +209,24 @@ func (in *Inlet) open(ctx context.Context) (channel.HalfCloser, error) {
 		return nil, fault.New(fault.Denied, "no mutual TLS with the gateway").At(in.cfg.Gateway.String()).Because(err)
 	}
 	return conn, nil
+}
+
+// stream opens a stream, waiting while relay or outlet are away: a client that
+// connects during a restart is served after it, and not cut.
+func (in *Inlet) stream(ctx context.Context) (*channel.Stream, error) {
+	for retry := newBackoff(); ; {
+		s, err := in.warm(ctx)
+		if err == nil {
+			var st *channel.Stream
+			if st, err = s.Open(in.cfg.Service); err == nil {
+				return st, nil
+			}
+		}
+		if ctx.Err() != nil || fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Throttled {
+			return nil, err
+		}
+		retry.sleep(ctx)
+	}
 }
 
 // Stats are those of the current session; the zero value where there is none.

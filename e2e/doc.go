@@ -1,0 +1,3 @@
+// Package e2e holds whole-product tests: every part in one process, on
+// loopback, behind its real door.
+package e2e

@@ -1,0 +1,65 @@
+// Package cli is the command line of ostiary: one file a command. It is the
+// only place that composes services.
+package cli
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/ostiary/ostiary/internal/authority"
+	"github.com/ostiary/ostiary/internal/cli/node"
+	"github.com/ostiary/ostiary/internal/config"
+	"github.com/ostiary/ostiary/internal/gateway"
+	"github.com/ostiary/ostiary/internal/portal"
+	"github.com/ostiary/ostiary/internal/relay"
+)
+
+// commands is the whole command line.
+type commands struct {
+	node.Global
+	rehearsal
+	Gateway gatewayCmd `cmd:"" group:"services" help:"Run the gateway in front of a private Azure OpenAI."`
+	node.Commands
+	Key     keyCmd          `cmd:"" group:"operate" help:"Make gateway keys."`
+	Ledger  ledgerCmd       `cmd:"" group:"operate" help:"Read and verify the log of calls."`
+	Config  node.ConfigCmd  `cmd:"" group:"operate" help:"Check a configuration file, or print its schema."`
+	Version node.VersionCmd `cmd:"" group:"operate" help:"Print the version."`
+}
+
+// file is the configuration file: one section a service.
+type file struct {
+	Gateway   *gateway.Settings      `yaml:"gateway" doc:"who may call which deployment, and where it is"`
+	Authority *authority.Settings    `yaml:"authority" doc:"who belongs to the project"`
+	Relay     *relay.Settings        `yaml:"relay" doc:"joins inlets and outlets, blind"`
+	Inlet     *portal.InletSettings  `yaml:"inlet" doc:"the consumer's end of a portal"`
+	Outlet    *portal.OutletSettings `yaml:"outlet" doc:"the owner's end of a portal"`
+	Emulator  *emulatorSettings      `yaml:"emulator" doc:"an emulated Azure OpenAI, for rehearsal"`
+}
+
+// QuietLog makes the logger of a command that speaks for itself: warnings and
+// worse, unless --log-level asked for more.
+type QuietLog func() *slog.Logger
+
+// Main runs one command and returns the exit code.
+func Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
+	var c commands
+	return node.App{
+		Name:     "ostiary",
+		About:    "A doorkeeper for a private Azure OpenAI: rehearse it, govern it call by call, share it without opening a port.",
+		Version:  version,
+		Commands: &c,
+		Level:    func() slog.Level { return c.LogLevel },
+		Load: func(path string) (node.Sections, error) {
+			var f file
+			err := config.Load(path, &f, config.Options{})
+			return node.Sections{Authority: f.Authority, Relay: f.Relay, Inlet: f.Inlet, Outlet: f.Outlet}, err
+		},
+		Bind: []any{node.Version(version), node.File(func() any { return &file{} }), QuietLog(func() *slog.Logger {
+			level := c.LogLevel
+			if level == slog.LevelInfo {
+				level = slog.LevelWarn
+			}
+			return slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+		})},
+	}.Main(args, in, out, errOut)
+}

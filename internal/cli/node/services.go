@@ -1,0 +1,178 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/ostiary/ostiary/internal/authority"
+	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/httpd"
+	"github.com/ostiary/ostiary/internal/ledger"
+	"github.com/ostiary/ostiary/internal/membership"
+	"github.com/ostiary/ostiary/internal/portal"
+	"github.com/ostiary/ostiary/internal/relay"
+)
+
+// AuthorityCmd is `authority`.
+type AuthorityCmd struct{ ConfigFlag }
+
+// Run serves until interrupted.
+func (c *AuthorityCmd) Run(env *Env) error {
+	s, err := section(env, c.Config, "authority", func(all Sections) *authority.Settings { return all.Authority })
+	if err != nil {
+		return err
+	}
+	ln, err := httpd.Listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.Directory, 0o700); err != nil {
+		return fault.New(fault.Invalid, "cannot make the authority's directory").At(s.Directory).Because(err)
+	}
+	admin, err := httpd.Listen(s.AdminAddress())
+	if err != nil {
+		return err
+	}
+	return Authority(env, *s, ln, admin)
+}
+
+// Authority serves the public API on ln and the admin API on admin.
+func Authority(env *Env, s authority.Settings, ln, admin net.Listener) error {
+	defer func() { _, _ = ln.Close(), admin.Close() }()
+	issuance, err := ledger.OpenLog(ledger.LogConfig{Directory: filepath.Join(s.Directory, "issuance"), Logger: env.Log})
+	if err != nil {
+		return err
+	}
+	a, err := authority.New(authority.Config{
+		Project: s.Project, Directory: s.Directory, Address: s.Address,
+		Life: s.CertificateLife, Issuance: issuance, Logger: env.Log,
+	})
+	if err != nil {
+		_ = issuance.Close()
+		return err
+	}
+	defer func() { _ = a.Close() }()
+	public, err := a.TLS()
+	if err != nil {
+		return err
+	}
+	env.Log.Info("authority serves", "project", s.Project, "listen", ln.Addr().String(), "admin", admin.Addr().String())
+	return Tasks(env.Ctx,
+		func(ctx context.Context) error { return httpd.Serve(ctx, ln, a.Handler(), public, env.Log) },
+		func(ctx context.Context) error {
+			return httpd.Serve(ctx, admin, httpd.Admin(Registry(), alwaysReady, a.AdminHandler()), nil, env.Log)
+		},
+	)
+}
+
+// RelayCmd is `relay`.
+type RelayCmd struct{ ConfigFlag }
+
+// Run serves until interrupted.
+func (c *RelayCmd) Run(env *Env) error {
+	s, err := section(env, c.Config, "relay", func(all Sections) *relay.Settings { return all.Relay })
+	if err != nil {
+		return err
+	}
+	ln, err := httpd.Listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	return Relay(env, *s, ln)
+}
+
+// Relay serves legs on ln.
+func Relay(env *Env, s relay.Settings, ln net.Listener) error {
+	defer func() { _ = ln.Close() }()
+	me, err := membership.Load(s.Directory, env.Log)
+	if err != nil {
+		return err
+	}
+	reg := Registry()
+	r, err := relay.New(relay.Config{Credentials: me, MaxLegs: s.MaxLegs, Logger: env.Log, Metrics: reg})
+	if err != nil {
+		return err
+	}
+	env.Log.Info("relay serves", "member", me.ID().String(), "listen", ln.Addr().String())
+	return Tasks(env.Ctx, me.Run, ServeAdmin(s.Admin, reg, alwaysReady, env.Log),
+		func(ctx context.Context) error { return r.Serve(ctx, ln) })
+}
+
+// InletCmd is `inlet`.
+type InletCmd struct{ ConfigFlag }
+
+// Run serves until interrupted.
+func (c *InletCmd) Run(env *Env) error {
+	s, err := section(env, c.Config, "inlet", func(all Sections) *portal.InletSettings { return all.Inlet })
+	if err != nil {
+		return err
+	}
+	ln, err := httpd.Listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	return Inlet(env, *s, ln)
+}
+
+// Inlet serves clients on ln.
+func Inlet(env *Env, s portal.InletSettings, ln net.Listener) error {
+	defer func() { _ = ln.Close() }()
+	me, err := membership.Load(s.Directory, env.Log)
+	if err != nil {
+		return err
+	}
+	reg := Registry()
+	cfg := portal.InletConfig{
+		Credentials: me, Relays: s.Relays, Service: s.Service,
+		Outlet: s.Outlet, Gateway: s.Gateway, Logger: env.Log, Metrics: reg,
+	}
+	if s.TLS != nil {
+		cert, err := tls.LoadX509KeyPair(s.TLS.Certificate, s.TLS.Key)
+		if err != nil {
+			return fault.New(fault.Invalid, "cannot read the inlet's certificate").At(s.TLS.Certificate).Because(err)
+		}
+		cfg.TLS = &tls.Config{
+			MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{portal.MemberProtocol},
+		}
+	}
+	in, err := portal.NewInlet(cfg)
+	if err != nil {
+		return err
+	}
+	env.Log.Info("inlet serves", "member", me.ID().String(), "listen", ln.Addr().String())
+	return Tasks(env.Ctx, me.Run, ServeAdmin(s.Admin, reg, in.Ready, env.Log),
+		func(ctx context.Context) error { return in.Serve(ctx, ln) })
+}
+
+// OutletCmd is `outlet`.
+type OutletCmd struct{ ConfigFlag }
+
+// Run serves until interrupted.
+func (c *OutletCmd) Run(env *Env) error {
+	s, err := section(env, c.Config, "outlet", func(all Sections) *portal.OutletSettings { return all.Outlet })
+	if err != nil {
+		return err
+	}
+	return Outlet(env, *s)
+}
+
+// Outlet keeps legs waiting and serves what comes.
+func Outlet(env *Env, s portal.OutletSettings) error {
+	me, err := membership.Load(s.Directory, env.Log)
+	if err != nil {
+		return err
+	}
+	reg := Registry()
+	out, err := portal.NewOutlet(portal.OutletConfig{
+		Credentials: me, Relays: s.Relays, Service: s.Service, Target: s.Target,
+		Allow: s.Allow, Logger: env.Log, Metrics: reg,
+	})
+	if err != nil {
+		return err
+	}
+	env.Log.Info("outlet serves", "member", me.ID().String(), "target", s.Target)
+	return Tasks(env.Ctx, me.Run, ServeAdmin(s.Admin, reg, alwaysReady, env.Log), out.Run)
+}

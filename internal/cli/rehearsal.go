@@ -1,0 +1,103 @@
+//go:build !production
+
+package cli
+
+import (
+	"fmt"
+
+	"github.com/ostiary/ostiary/internal/cli/demo"
+	"github.com/ostiary/ostiary/internal/cli/node"
+	"github.com/ostiary/ostiary/internal/config"
+	"github.com/ostiary/ostiary/internal/emulator"
+	"github.com/ostiary/ostiary/internal/fault"
+)
+
+// rehearsal is what a production build leaves out: the emulator signs tokens.
+type rehearsal struct {
+	Demo    demoCmd    `cmd:"" group:"try" help:"Run everything on loopback: one question from one company to a private model in another."`
+	Emulate emulateCmd `cmd:"" group:"try" help:"Run an emulated Azure OpenAI, with its own issuer of Entra tokens."`
+}
+
+// emulatorSettings is the section emulator of the configuration file.
+type emulatorSettings = emulator.Settings
+
+type demoCmd struct {
+	Once     bool   `help:"End after the first answer."`
+	Ask      string `default:"What is Ockham's Razor?" placeholder:"TEXT" help:"The question (${default})."`
+	JSON     bool   `help:"Print one JSON object: answer, status_outside, status_inside, ledger_entry, timings_ms."`
+	State    string `placeholder:"DIR" help:"Keep configuration, keys and ledger here; without it, a temporary directory that is removed at the end."`
+	Upstream string `placeholder:"URL" help:"Use a real Azure OpenAI, or any server that speaks OpenAI's API, in place of the emulator."`
+	Model    string `placeholder:"NAME" help:"Deployment or model to ask; needed with --upstream."`
+}
+
+// Help is shown by --help.
+func (*demoCmd) Help() string {
+	return `Nothing leaves this machine, unless --upstream says so. With --upstream, the key
+comes from the variable OSTIARY_UPSTREAM_KEY; an Azure OpenAI also takes Entra:
+AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET.
+
+Examples:
+  ostiary demo
+  ostiary demo --once --ask "Why should a security group bind a private endpoint?"
+  ostiary demo --once --json | jq .timings_ms
+  ostiary demo --upstream http://localhost:11434/v1 --model llama3.2
+  OSTIARY_UPSTREAM_KEY=… ostiary demo --upstream https://NAME.openai.azure.com --model gpt-4o-mini`
+}
+
+// Run runs the demo. Its services log warnings only, unless asked for more:
+// the demo itself says what happens.
+func (c *demoCmd) Run(env *node.Env, quiet QuietLog) error {
+	inner := *env
+	inner.Log = quiet()
+	return demo.Run(&inner, demo.Options{
+		Ask: c.Ask, Once: c.Once, JSON: c.JSON, State: c.State, Upstream: c.Upstream, Model: c.Model,
+	})
+}
+
+type emulateCmd struct {
+	Config string `placeholder:"FILE" help:"Configuration file with a section emulator; without it, the defaults."`
+	State  string `placeholder:"DIR" help:"Directory of the certificate authority and the keys; in place of the file's."`
+}
+
+// Help is shown by --help.
+func (*emulateCmd) Help() string {
+	return `It answers as Azure does: with public access off, the public front refuses
+everybody with Azure's own 403, and the private front serves.
+
+Example:
+  ostiary emulate --state ~/.ostiary/emulator`
+}
+
+// Run serves until interrupted.
+func (c *emulateCmd) Run(env *node.Env) error {
+	var settings emulator.Settings
+	if c.Config != "" {
+		var f file
+		if err := config.Load(c.Config, &f, config.Options{}); err != nil {
+			return err
+		}
+		if f.Emulator == nil {
+			return fault.New(fault.Invalid, "the section emulator is missing").At(c.Config).Fix("add 'emulator: {}'")
+		}
+		settings = *f.Emulator
+	}
+	if c.State != "" {
+		settings.State = c.State
+	}
+	e, err := emulator.New(emulator.Config{Settings: settings, Logger: env.Log})
+	if err != nil {
+		return err
+	}
+	urls := e.URLs()
+	_, err = fmt.Fprintf(env.Out, `Azure OpenAI, emulated; Ctrl-C ends it
+
+  from the internet           %s
+  by the private endpoint     %s
+  Entra                       %s
+  trust this CA               %s
+`, urls.Public, urls.Private, urls.Issuer, e.CAFile())
+	if err != nil {
+		return err
+	}
+	return e.Run(env.Ctx)
+}

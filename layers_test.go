@@ -1,0 +1,96 @@
+package ostiary_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ostiary/ostiary/"
+
+// ranks is the house's order: a package imports only packages of a lower rank,
+// so services (rank 3) never import one another and only the command line
+// composes them. A new package is given its rank here before it compiles in
+// CI.
+func ranks() map[string]int {
+	return map[string]int{
+		"docs": 0, "internal/secret": 0, "internal/fault": 0, "internal/openai": 1, "internal/pki": 1,
+		"internal/config": 2, "internal/identity": 2, "internal/ledger": 2, "internal/channel": 2, "internal/httpd": 2,
+		"internal/policy": 3, "internal/backend": 3, "internal/membership": 3,
+		"internal/gateway": 4, "internal/relay": 4, "internal/authority": 4, "internal/portal": 4, "internal/emulator": 4,
+		"internal/cli/node": 5, "internal/cli/serve": 6, "internal/cli/demo": 7, "internal/cli": 8,
+		"cmd/ostiary": 9, "cmd/ostiary-node": 9, "e2e": 10, "bench": 10,
+	}
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func TestImportsRunDownTheRanks(t *testing.T) {
+	rank := ranks()
+	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
+		names := strings.Fields(line)
+		from := strings.TrimPrefix(names[0], module)
+		if from == strings.TrimSuffix(module, "/") {
+			continue // this test's own package
+		}
+		fromRank, ok := rank[from]
+		if !ok {
+			t.Errorf("%s has no rank: give it one in layers_test.go", from)
+		}
+		for _, name := range names[1:] {
+			to, ours := strings.CutPrefix(name, module)
+			if !ours {
+				continue
+			}
+			if toRank, ok := rank[to]; ok && toRank >= fromRank {
+				t.Errorf("%s (rank %d) imports %s (rank %d): imports go down only", from, fromRank, to, toRank)
+			}
+		}
+	}
+}
+
+// What a binary must never contain, for a reason that someone relies on.
+func TestBinariesLeaveOutWhatTheyMust(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		args      []string
+		forbidden []string
+	}{
+		{
+			"ostiary-node asks a stranger's network to run little",
+			[]string{"-deps", "./cmd/ostiary-node"},
+			[]string{module + "internal/emulator", module + "internal/gateway", module + "internal/cli/demo", "github.com/Azure/", "github.com/hashicorp/", "github.com/go-jose/"},
+		},
+		{
+			"a production build contains no token issuer",
+			[]string{"-deps", "-tags", "production", "./cmd/ostiary"},
+			[]string{module + "internal/emulator", module + "internal/cli/demo", "github.com/go-jose/"},
+		},
+		{
+			"the gateway shares no wire types with the emulator",
+			[]string{"-deps", "./internal/emulator"},
+			[]string{module + "internal/openai", module + "internal/gateway", module + "internal/identity"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			deps := goList(t, c.args...)
+			if len(deps) < 50 {
+				t.Fatalf("only %d packages listed", len(deps))
+			}
+			for _, dep := range deps {
+				for _, bad := range c.forbidden {
+					if strings.HasPrefix(dep, bad) {
+						t.Errorf("contains %s", dep)
+					}
+				}
+			}
+		})
+	}
+}
