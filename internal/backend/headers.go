@@ -1,0 +1,53 @@
+package backend
+
+import (
+	"net/http"
+	"strings"
+)
+
+// ForwardHeader copies the headers of a request or an answer that go on:
+// all but those of one connection (RFC 9110 section 7.6.1), and our own
+// x-ostiary-*, which only the gateway may write.
+func ForwardHeader(from http.Header) http.Header {
+	to := make(http.Header, len(from)+4)
+	for name, values := range from {
+		if !perConnection(name) && !strings.HasPrefix(name, "X-Ostiary-") {
+			to[name] = values
+		}
+	}
+	for _, list := range from.Values("Connection") {
+		for name := range strings.SplitSeq(list, ",") {
+			to.Del(strings.TrimSpace(name))
+		}
+	}
+	return to
+}
+
+func perConnection(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+		"Proxy-Authenticate", "Proxy-Authorization",
+		"Alt-Svc": // of the backend's own host (RFC 7838): it would lead clients past us
+		return true
+	}
+	return false
+}
+
+// requestHeader is what goes to a backend: without anything by which the
+// client proved itself or could prove itself to Azure, and asking for an answer
+// that is not compressed, for a compressed one cannot be metered.
+func requestHeader(from http.Header) http.Header {
+	h := ForwardHeader(from)
+	for _, name := range []string{
+		"Api-Key", "Authorization", "Cookie", "X-Api-Key",
+		"Ocp-Apim-Subscription-Key", "X-Ms-Authorization-Auxiliary",
+		"Expect", "Content-Length", "Host", "X-Http-Method-Override",
+	} {
+		h.Del(name)
+	}
+	h.Set("Accept-Encoding", "identity")
+	if _, ok := h["User-Agent"]; !ok {
+		h["User-Agent"] = []string{""} // or net/http would add its own
+	}
+	return h
+}

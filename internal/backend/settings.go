@@ -1,0 +1,116 @@
+package backend
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/ostiary/ostiary/internal/openai"
+	"github.com/ostiary/ostiary/internal/secret"
+)
+
+// Kind is how a backend speaks.
+type Kind string
+
+// The kinds.
+const (
+	Azure  Kind = "azure"  // both forms of Azure OpenAI; the default
+	OpenAI Kind = "openai" // OpenAI's v1 below the URL
+)
+
+// Settings is one backend.
+type Settings struct {
+	Name        string        `yaml:"name" config:"required" doc:"its name in records and metrics"`
+	URL         string        `yaml:"url" config:"required" doc:"azure: https://NAME.openai.azure.com; openai: up to and including /v1"`
+	Kind        Kind          `yaml:"kind" doc:"azure or openai; default azure"`
+	Deployments []string      `yaml:"deployments" doc:"deployments that it serves; * and ? match; default all"`
+	CA          string        `yaml:"ca" doc:"PEM file of the only authority trusted for it; default the system's"`
+	FirstByte   time.Duration `yaml:"first_byte_timeout" doc:"longest wait for an answer to begin; default 10m"`
+
+	APIKey           secret.Ref        `yaml:"api_key" doc:"env:NAME or file:PATH"`
+	Entra            *Entra            `yaml:"entra" doc:"a service principal with a secret"`
+	ManagedIdentity  *ManagedIdentity  `yaml:"managed_identity" doc:"the identity of the host; {} for the system-assigned one"`
+	WorkloadIdentity *WorkloadIdentity `yaml:"workload_identity" doc:"federated identity of a Kubernetes pod; {} reads the AZURE_ variables"`
+	Scope            string            `yaml:"scope" doc:"scope of Entra tokens; default https://cognitiveservices.azure.com/.default"`
+}
+
+// Entra is a service principal.
+type Entra struct {
+	Tenant    string     `yaml:"tenant" config:"required" doc:"tenant id"`
+	ClientID  string     `yaml:"client_id" config:"required" doc:"application (client) id"`
+	Secret    secret.Ref `yaml:"client_secret" config:"required" doc:"env:NAME or file:PATH"`
+	Authority string     `yaml:"authority" doc:"login service; default that of Azure's public cloud"`
+	CA        string     `yaml:"ca" doc:"PEM file of the only authority trusted for the login service; default the system's"`
+}
+
+// ManagedIdentity is the identity of the host.
+type ManagedIdentity struct {
+	ClientID string `yaml:"client_id" doc:"client id of a user-assigned identity; default the system-assigned one"`
+}
+
+// WorkloadIdentity is the identity of a Kubernetes pod.
+type WorkloadIdentity struct {
+	Tenant    string `yaml:"tenant" doc:"default AZURE_TENANT_ID"`
+	ClientID  string `yaml:"client_id" doc:"default AZURE_CLIENT_ID"`
+	TokenFile string `yaml:"token_file" doc:"default AZURE_FEDERATED_TOKEN_FILE"`
+}
+
+const (
+	defaultScope     = "https://cognitiveservices.azure.com/.default"
+	defaultFirstByte = 10 * time.Minute
+)
+
+// Check reports what the types cannot.
+func (s *Settings) Check(report func(path, what, fix string)) {
+	switch s.Kind {
+	case "", Azure, OpenAI:
+	default:
+		report("kind", "unknown kind", "write azure or openai")
+	}
+	for i, pattern := range s.Deployments {
+		if _, err := openai.ParsePattern(pattern); err != nil {
+			report(fmt.Sprintf("deployments[%d]", i), "not a pattern", "write names, with * for any characters and ? for one")
+		}
+	}
+	if s.FirstByte < 0 {
+		report("first_byte_timeout", "negative", "write a duration such as 10m")
+	}
+	s.checkURL(report)
+	switch n := s.credentials(); {
+	case n > 1:
+		report("", "more than one credential", "keep one of api_key, entra, managed_identity and workload_identity")
+	case n == 0 && s.Kind != OpenAI:
+		report("", "no credential", "add api_key, entra, managed_identity or workload_identity")
+	}
+}
+
+func (s *Settings) checkURL(report func(path, what, fix string)) {
+	if s.URL == "" {
+		return // reported as missing
+	}
+	u, err := url.Parse(s.URL)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.RawPath != "":
+		report("url", "not a plain URL", "write https://HOST, without user, query or escapes")
+	case u.Scheme == "http" && s.credentials() > 0 && !loopback(u.Hostname()):
+		report("url", "a credential would cross the network in clear", "use https; plain http is for loopback, or for a server without credential")
+	case u.Scheme != "https" && u.Scheme != "http":
+		report("url", "neither https nor http", "write https://HOST")
+	}
+}
+
+func (s *Settings) credentials() int {
+	n := 0
+	for _, there := range []bool{!s.APIKey.IsZero(), s.Entra != nil, s.ManagedIdentity != nil, s.WorkloadIdentity != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

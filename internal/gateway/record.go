@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ostiary/ostiary/internal/ledger"
+	"github.com/ostiary/ostiary/internal/openai"
+)
+
+const (
+	// recordTime bounds the wait for a record to become durable. It does not
+	// end with the client: what has happened is recorded all the same.
+	recordTime = 30 * time.Second
+
+	maxToken      = 128 // bytes of an id that another side chose
+	bytesPerToken = 4   // of English text, about; for estimates alone
+)
+
+func (c *call) recordContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.r.Context()), recordTime)
+}
+
+// callRecord is what the ledger keeps of the request.
+func (c *call) callRecord() ledger.Call {
+	record := ledger.Call{
+		Received: c.received,
+		Issuer:   c.who.Issuer, Tenant: c.who.Tenant, Subject: c.who.Subject, Name: c.who.Name,
+		App: c.who.App, Member: c.who.Member, Workload: c.who.Workload,
+		Client:    c.r.RemoteAddr,
+		Operation: c.operation(), APIVersion: c.target.APIVersion,
+		Deployment: c.deployment, Stream: c.peeked.Stream,
+		Decision:    c.decision.Why,
+		Request:     ledger.Body{Bytes: int64(len(c.body))},
+		Correlation: token(c.r.Header.Get("X-Ms-Client-Request-Id")),
+	}
+	if c.body != nil {
+		record.Request.Commitment = c.g.cfg.Ledger.Commitment(c.id, c.body)
+	}
+	if c.backend != nil {
+		record.Backend = c.backend.Name()
+	}
+	return record
+}
+
+// intent makes the call durable before it is forwarded.
+func (c *call) intent() *refusal {
+	ctx, cancel := c.recordContext()
+	defer cancel()
+	if c.recorded(c.g.cfg.Ledger.Intent(ctx, c.id, c.callRecord())) != nil {
+		return noLedger()
+	}
+	return nil
+}
+
+// record: makes the outcome durable, or cuts the answer off.
+func (c *call) record(a *answer) {
+	found := a.found()
+	c.result.Aborted = a.aborted
+	c.result.Model = found.Model
+	c.result.FinishReasons = found.FinishReasons
+	c.result.ErrorCode = found.ErrorCode
+	c.result.Usage = c.usage(found)
+	if a.aborted == "" && a.held > 0 {
+		c.began()
+		_, _ = a.commit.Write(a.buf[:a.held])
+	}
+	c.result.Response = a.commit.Sum()
+	c.result.End = c.g.cfg.Now()
+	if c.outcome() != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (c *call) outcome() error {
+	ctx, cancel := c.recordContext()
+	defer cancel()
+	return c.recorded(c.g.cfg.Ledger.Outcome(ctx, c.id, c.result))
+}
+
+// usage is what the backend counted. Where it did not, because it does not or
+// because the client left before it could, it is estimated from the length of
+// the text on both sides, and marked so. A refused call uses nothing.
+func (c *call) usage(found openai.Answer) ledger.Usage {
+	if found.Counted {
+		u := found.Usage
+		return ledger.Usage{Prompt: u.Prompt, Completion: u.Completion, Cached: u.Cached, Reasoning: u.Reasoning, Total: u.Total}
+	}
+	refused := c.result.Status != 0 && c.result.Status/100 != 2
+	if refused || c.target.Operation == openai.Models {
+		return ledger.Usage{}
+	}
+	u := ledger.Usage{
+		Prompt:     (c.peeked.TextBytes + bytesPerToken - 1) / bytesPerToken,
+		Completion: (found.TextBytes + bytesPerToken - 1) / bytesPerToken,
+		Estimated:  true,
+	}
+	u.Total = u.Prompt + u.Completion
+	return u
+}
+
+func (c *call) operation() string {
+	if !c.routed {
+		return "unknown"
+	}
+	return string(c.target.Operation)
+}
+
+// token is the first of ids that is short and plain, empty if none is: ids are
+// chosen by others, and end up in records and logs.
+func token(ids ...string) string {
+	for _, id := range ids {
+		if id != "" && len(id) <= maxToken && plain(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+func plain(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}

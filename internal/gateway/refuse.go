@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/openai"
+)
+
+// refusal is why a call goes no further: what the client is told, and what
+// the ledger and the log are.
+type refusal struct {
+	answer openai.Error
+	why    string
+}
+
+func invalid(why string) *refusal {
+	return &refusal{openai.Error{Status: http.StatusBadRequest, Code: "BadRequest", Message: why + "."}, why}
+}
+
+// busy is for what passes by itself.
+func busy(why string, retry time.Duration) *refusal {
+	return &refusal{openai.Error{
+		Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", RetryAfter: retry,
+		Message: "The service is temporarily unable to process your request. Please try again later.",
+	}, why}
+}
+
+// unidentified answers as Azure does: in one form to a key, in another to a
+// token or to nothing.
+func (c *call) unidentified(err error) *refusal {
+	why := fault.PublicText(err)
+	switch {
+	case fault.KindOf(err) != fault.Unauthenticated:
+		c.g.cfg.Logger.Warn("a caller could not be identified", "call", c.id, "error", err)
+		return busy(why, time.Second)
+	case c.r.Header.Get("Api-Key") != "":
+		return &refusal{openai.BadKey(), why}
+	}
+	return &refusal{openai.BadToken(), why}
+}
+
+// unanswered is for a backend that gave no answer, and for a client that did
+// not wait for it.
+func (c *call) unanswered(err error) *refusal {
+	if c.r.Context().Err() != nil {
+		c.result.Aborted = clientLeft
+		return &refusal{why: clientLeft}
+	}
+	c.result.Aborted = upstreamFailed
+	c.g.cfg.Logger.Warn("a backend did not answer", "call", c.id, "backend", c.backend.Name(), "error", err)
+	return &refusal{openai.Error{Status: http.StatusBadGateway, Code: "BadGateway", Message: "The model's server did not answer."}, fault.PublicText(err)}
+}
+
+// refuse records a call that was not forwarded, and answers it. Where that
+// cannot be recorded, the client is asked to come back, whatever it was
+// refused for.
+func (c *call) refuse(no *refusal) {
+	if c.decision.Why == "" || c.decision.Allowed {
+		c.decision.Why = no.why
+	}
+	c.setResult(no.answer)
+	record := c.callRecord()
+	ctx, cancel := c.recordContext()
+	defer cancel()
+	if err := c.recorded(c.g.cfg.Ledger.Refusal(ctx, c.id, record, c.result)); err != nil {
+		no = noLedger()
+		c.setResult(no.answer)
+	}
+	no.answer.Write(c.w)
+}
+
+// fail answers a call whose intent is recorded, or could not be. Its outcome
+// is durable before the answer goes.
+func (c *call) fail(no *refusal) {
+	c.setResult(no.answer)
+	if c.sent.IsZero() { // the intent itself was not recorded
+		c.decision.Why = no.why
+		no.answer.Write(c.w)
+		return
+	}
+	if c.result.Aborted == clientLeft {
+		c.result.Usage = c.usage(openai.Answer{})
+	}
+	if c.outcome() != nil || no.answer.Status == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	no.answer.Write(c.w)
+}
+
+func (c *call) setResult(answer openai.Error) {
+	c.result.Status, c.result.ErrorCode, c.result.End = answer.Status, answer.Code, c.g.cfg.Now()
+	if answer.Status == 0 {
+		return
+	}
+	commit := c.g.cfg.Ledger.Commit(c.id)
+	_, _ = commit.Write(answer.Body())
+	c.result.Response = commit.Sum()
+}
+
+func noLedger() *refusal { return busy("the call could not be recorded", 5*time.Second) }
+
+// recorded notes whether the ledger still takes records.
+func (c *call) recorded(err error) error {
+	c.g.broken.Store(err != nil)
+	if err != nil {
+		c.g.cfg.Logger.Error("a call could not be recorded", "call", c.id, "error", err)
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ostiary/ostiary/internal/openai"
+)
+
+// Workload is a group of callers and what they may do. A caller belongs to it
+// when one of the lists names it; a gateway key names its workload itself.
+type Workload struct {
+	Name       string            `yaml:"name" config:"required" doc:"its name in records and metrics"`
+	Members    []string          `yaml:"members" doc:"SPIFFE ids of portal members; * and ? match"`
+	Subjects   []string          `yaml:"subjects" doc:"object ids or subjects of tokens; * and ? match, and a lone * is everybody with a valid token"`
+	Apps       []string          `yaml:"apps" doc:"application (client) ids"`
+	Groups     []string          `yaml:"groups" doc:"ids of Entra groups"`
+	Roles      []string          `yaml:"roles" doc:"application roles"`
+	Tenants    []string          `yaml:"tenants" doc:"narrows the workload to tokens of these tenants; default all configured"`
+	Attributes map[string]string `yaml:"attributes" doc:"narrows the workload to members whose certificate carries all of these"`
+	Grants     []Grant           `yaml:"grants" config:"required" doc:"what it may do; nothing else is allowed"`
+}
+
+// Grant allows operations on deployments.
+type Grant struct {
+	Deployments []string `yaml:"deployments" config:"required" doc:"names; * and ? match"`
+	Operations  []string `yaml:"operations" config:"required" doc:"such as chat/completions, embeddings, models, audio/*; * and ? match"`
+}
+
+// Check reports what the types cannot.
+func (w *Workload) Check(report func(path, what, fix string)) {
+	checkPatterns("members", w.Members, report)
+	checkPatterns("subjects", w.Subjects, report)
+	if len(w.Tenants) > 0 && len(w.Attributes) > 0 {
+		report("attributes", "beside tenants they fit nobody", "tokens have a tenant, members have attributes: make two workloads")
+	}
+	for _, k := range slices.Sorted(maps.Keys(w.Attributes)) {
+		if w.Attributes[k] == "" {
+			report("attributes."+k, "an empty attribute", "write the value that the certificate must carry")
+		}
+	}
+}
+
+// Check reports bad patterns, and operations that no pattern reaches: those
+// are slips of the pen that would deny in silence.
+func (g *Grant) Check(report func(path, what, fix string)) {
+	checkPatterns("deployments", g.Deployments, report)
+	if !checkPatterns("operations", g.Operations, report) {
+		return
+	}
+	for i, pattern := range g.Operations {
+		matches := func(op openai.Operation) bool { return openai.Pattern(pattern).Match(string(op)) }
+		if !slices.ContainsFunc(openai.Operations(), matches) {
+			report(fmt.Sprintf("operations[%d]", i), "no such operation", fmt.Sprintf("choose from %v", openai.Operations()))
+		}
+	}
+}
+
+func checkPatterns(field string, patterns []string, report func(path, what, fix string)) bool {
+	good := true
+	for i, pattern := range patterns {
+		if _, err := openai.ParsePattern(pattern); err != nil {
+			good = false
+			report(fmt.Sprintf("%s[%d]", field, i), "not a pattern", "write names, with * for any characters and ? for one")
+		}
+	}
+	return good
+}
