@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"bytes"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkAppend appends 1 KiB payloads. "own" is the directory's own domain,
+// on the disk of the temporary directory; "none" is a domain that acknowledges
+// at once, so that what is left is the log's own cost. cpu-µs/op is the
+// process's user and system time.
+func BenchmarkAppend(b *testing.B) {
+	for _, domain := range []string{"own", "none"} {
+		for _, writers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/%d", domain, writers), func(b *testing.B) {
+				cfg := LogConfig{Directory: b.TempDir()}
+				if domain == "none" {
+					cfg.Domain = func(own Domain) Domain { return forgetful{own} }
+				}
+				benchAppend(b, cfg, writers)
+			})
+		}
+	}
+}
+
+// forgetful acknowledges what it never wrote.
+type forgetful struct{ Domain }
+
+func (forgetful) Commit([]byte) error { return nil }
+
+func benchAppend(b *testing.B, cfg LogConfig, writers int) {
+	l, err := OpenLog(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	payload := bytes.Repeat([]byte("0123456789abcdef"), 64)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(payload)))
+	cpu := cpuTime()
+	b.ResetTimer()
+	done := make(chan error, writers)
+	for w := range writers {
+		n := b.N / writers
+		if w < b.N%writers {
+			n++
+		}
+		go func() {
+			for range n {
+				if _, err := l.Append(b.Context(), payload); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range writers {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	if err := l.Close(); err != nil && cfg.Domain == nil {
+		b.Fatal(err)
+	}
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ostiary/ostiary/internal/fault"
+)
+
+// maxID bounds a call's id, in bytes. A UUID has 36.
+const maxID = 64
+
+// encode makes the payload of a record. Its times become UTC.
+func (r Record) encode() ([]byte, error) {
+	r.Time = r.Time.UTC()
+	if r.Call != nil {
+		c := *r.Call
+		c.Received = c.Received.UTC()
+		r.Call = &c
+	}
+	if r.Result != nil {
+		res := *r.Result
+		res.FirstByte, res.End = res.FirstByte.UTC(), res.End.UTC()
+		r.Result = &res
+	}
+	payload, err := json.Marshal(r)
+	if err != nil { // a time outside the years 0 to 9999
+		return nil, fault.New(fault.Internal, "the call's record cannot be written as JSON").Because(err)
+	}
+	return payload, nil
+}
+
+// decodeRecord reads a payload strictly: an unknown field, a missing half or
+// another version is an error.
+func decodeRecord(payload []byte) (Record, error) {
+	var r Record
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		var v struct {
+			V int `json:"v"`
+		}
+		if json.Unmarshal(payload, &v) == nil && v.V > RecordVersion {
+			return Record{}, versionError(v.V)
+		}
+		return Record{}, fmt.Errorf("%w: %w", errRecord, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Record{}, errRecord
+	}
+	if r.Version < 1 || r.Version > RecordVersion {
+		return Record{}, versionError(r.Version)
+	}
+	if r.ID == "" || len(r.ID) > maxID || !r.Kind.holds(r.Call != nil, r.Result != nil) {
+		return Record{}, errRecord
+	}
+	return r, nil
+}
+
+// holds says whether a record of this kind has just these halves.
+func (k Kind) holds(call, result bool) bool {
+	switch k {
+	case Intent:
+		return call && !result
+	case Outcome:
+		return !call && result
+	case Refusal:
+		return call && result
+	}
+	return false
+}
+
+var (
+	errRecord    = errors.New("sound, but not the record of a call")
+	errNewRecord = errors.New("sound, but a record of another version")
+)
+
+func versionError(v int) error {
+	return fmt.Errorf("%w: version %d, and this build reads 1 to %d", errNewRecord, v, RecordVersion)
+}
