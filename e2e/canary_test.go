@@ -163,6 +163,9 @@ func TestCanaryIsNowhere(t *testing.T) {
 			t.Errorf("%s hold the canary in %s:\n%s", name, form, data)
 		}
 	}
+	if !bytes.Contains(logged.Bytes(), []byte("error_code=other")) {
+		t.Error("the model's own error code is not told as other")
+	}
 	if len(logged.Bytes()) < 1000 {
 		t.Error("hardly anything was logged: the search proves nothing")
 	}

@@ -70,7 +70,8 @@ func (*tailCmd) print(env *node.Env, r ledger.Record) error {
 }
 
 type verifyCmd struct {
-	Dir  string `arg:"" help:"The ledger's directory; the authority's issuance log works too."`
+	Dir  string `arg:"" help:"The ledger's directory."`
+	Raw  bool   `help:"The log holds something else than calls, as the authority's issuance log does: check the log alone."`
 	Body string `placeholder:"FILE" help:"Also name the calls whose request or answer was exactly this file; needs the ledger's commitment key."`
 	JSON bool   `help:"Print the report as JSON."`
 }
@@ -81,12 +82,13 @@ func (*verifyCmd) Help() string {
 anything is wrong, and each problem names the entry and the byte.
 
 Example:
-  ostiary ledger verify /var/lib/ostiary/ledger --body prompt.json`
+  ostiary ledger verify /var/lib/ostiary/ledger --body prompt.json
+  ostiary ledger verify --raw /var/lib/ostiary/authority/issuance`
 }
 
 // Run verifies.
 func (c *verifyCmd) Run(env *node.Env) error {
-	report, err := ledger.Verify(c.Dir)
+	report, err := c.report()
 	if err != nil {
 		return err
 	}
@@ -107,6 +109,14 @@ func (c *verifyCmd) Run(env *node.Env) error {
 		return fault.New(fault.No, "the log is not as it was written").At(c.Dir)
 	}
 	return nil
+}
+
+func (c *verifyCmd) report() (ledger.Report, error) {
+	if !c.Raw {
+		return ledger.Verify(c.Dir)
+	}
+	report, err := ledger.VerifyLog(c.Dir)
+	return ledger.Report{LogReport: report}, err
 }
 
 func (c *verifyCmd) print(env *node.Env, r ledger.Report) error {

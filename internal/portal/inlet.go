@@ -83,7 +83,7 @@ func (in *Inlet) keepWarm(ctx context.Context) {
 		s, err := in.warm(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				in.log.Warn("no session", "err", err)
+				in.log.Log(ctx, retry.level(), "no session", "err", err)
 				retry.sleep(ctx)
 			}
 			continue

@@ -74,7 +74,7 @@ func (o *Outlet) wait(ctx context.Context, relay string, all *sync.WaitGroup) {
 		leg, err := o.register(ctx, relay)
 		if err != nil {
 			if ctx.Err() == nil {
-				o.log.Warn("leg ended", "relay", relay, "err", err)
+				o.log.Log(ctx, retry.level(), "leg ended", "relay", relay, "err", err)
 				retry.sleep(ctx)
 			}
 			continue

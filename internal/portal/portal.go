@@ -61,16 +61,28 @@ func (d *legDialer) dial(ctx context.Context, relay string) (*tls.Conn, error) {
 
 // backoff waits ever longer between failures, with full jitter, so that a
 // relay that comes back is not met by everybody at once.
-type backoff struct{ next time.Duration }
+type backoff struct {
+	next  time.Duration
+	tries int
+}
 
 const (
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 15 * time.Second
 )
 
-func newBackoff() *backoff { return &backoff{firstRetry} }
+func newBackoff() *backoff { return &backoff{next: firstRetry} }
 
-func (b *backoff) reset() { b.next = firstRetry }
+func (b *backoff) reset() { *b = backoff{next: firstRetry} }
+
+// level makes the first failures news and those that go on a warning: parts
+// that start together miss one another once or twice.
+func (b *backoff) level() slog.Level {
+	if b.tries < 3 {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
 
 func (b *backoff) sleep(ctx context.Context) {
 	select {
@@ -78,6 +90,7 @@ func (b *backoff) sleep(ctx context.Context) {
 	case <-time.After(rand.N(b.next) + firstRetry/10):
 	}
 	b.next = min(2*b.next, lastRetry)
+	b.tries++
 }
 
 func orDiscard(log *slog.Logger) *slog.Logger {
