@@ -17,7 +17,7 @@ func crashed(t *testing.T) (m *memFS, dir, last string, ends []int, entries []in
 	t.Helper()
 	m, dir = newMemFS(), t.TempDir()
 	c := quiet(m, dir)
-	c.SegmentSize = 10900
+	c.SegmentSize = 10600
 	l := mustOpen(t, c)
 	for n := 0; n < 200; {
 		var payloads []string

@@ -245,7 +245,7 @@ func (s *scan) finish() {
 	if s.tornAt >= 0 {
 		p = Problem{First: s.torn, Last: s.signed.size - 1, File: s.name, Offset: int64(s.tornAt), err: errSigned}
 	}
-	if s.signed.size != noCheckpoint && false {
+	if s.signed.size != noCheckpoint && s.signed.size > p.First {
 		s.report(p.worded(), nil)
 	}
 }

@@ -1,9 +1,11 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"net"
@@ -79,7 +81,7 @@ func (w *World) start(o Options) error {
 	if err := w.certify(); err != nil {
 		return err
 	}
-	if err := w.writeFiles(m); err != nil {
+	if err := errors.Join(w.writeFiles(m), w.rememberAddresses()); err != nil {
 		return err
 	}
 	if err := w.startAuthority(); err != nil {
@@ -105,13 +107,33 @@ func (w *World) makeDir(dir string) (err error) {
 	return os.MkdirAll(w.Dir, 0o700)
 }
 
+// addressFile remembers every listener's address, so that a demo started again
+// from its directory is found where it was: by a client's configuration, and
+// by the members, which renew at the authority's address.
+const addressFile = "addresses.json"
+
 func (w *World) listen(name string) error {
-	ln, err := httpd.Listen("127.0.0.1:0")
+	before := map[string]string{}
+	if data, err := os.ReadFile(filepath.Join(w.Dir, addressFile)); err == nil {
+		_ = json.Unmarshal(data, &before) // a damaged file costs the old ports, no more
+	}
+	ln, err := httpd.Listen(cmp.Or(before[name], "127.0.0.1:0"))
+	if err != nil && before[name] != "" {
+		ln, err = httpd.Listen("127.0.0.1:0")
+	}
 	if err != nil {
 		return err
 	}
 	w.listeners[name], w.Addresses[name] = ln, ln.Addr().String()
 	return nil
+}
+
+func (w *World) rememberAddresses() error {
+	data, err := json.Marshal(w.Addresses)
+	if err != nil {
+		return err
+	}
+	return pki.WriteFile(filepath.Join(w.Dir, addressFile), data, 0o600)
 }
 
 // certify gives gateway and inlet certificates for their clients, from the

@@ -60,7 +60,11 @@ func (a App) Main(args []string, in io.Reader, out, errOut io.Writer) (code int)
 	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintf(errOut, "%s: %v; see '%s --help'\n", a.Name, err, a.Name)
+		command := a.Name
+		if at, ok := errors.AsType[*kong.ParseError](err); ok && at.Context.Selected() != nil {
+			command += " " + at.Context.Selected().Path()
+		}
+		_, _ = fmt.Fprintf(errOut, "%s: %v; see '%s --help'\n", a.Name, err, command)
 		return fault.Invalid.ExitCode()
 	}
 	env := &Env{
