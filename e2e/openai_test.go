@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func TestOfficialClient(t *testing.T) {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("NOT CHECKED: the official openai client through the portal: %s is not installed", tool)
 		}
+	}
+	if version, err := exec.CommandContext(t.Context(), "node", "-p", "process.versions.node.split('.')[0]").Output(); err != nil || atoi(version) < 20 {
+		t.Skipf("NOT CHECKED: the official openai client through the portal: it needs node 20, here is %s", version)
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json", "client.mjs"} {
@@ -99,6 +103,14 @@ func TestOfficialClient(t *testing.T) {
 		t.Errorf("an unknown deployment: %+v", got.Unknown)
 	}
 	checkLedger(t, filepath.Join(w.Dir, "ledger"), 7)
+}
+
+func atoi(b []byte) int {
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // checkLedger wants calls by the member, each whole, and a log that verifies.
