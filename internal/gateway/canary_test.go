@@ -34,7 +34,7 @@ func TestCanary(t *testing.T) {
 		case "leave":
 			hanging(event, began, left)(w, req)
 		case "error":
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, `{"error":{"code":"`+completion+` x","message":"`+completion+`"}}`)
 		default:
 			_, _ = io.WriteString(w, `{"model":"`+completion+`\n","choices":[{"finish_reason":"`+completion+` x","message":{"content":"`+completion+`"}}]}`)
@@ -75,7 +75,7 @@ func TestCanary(t *testing.T) {
 	r.book.last(t)
 
 	// Refusals: their answers are ours, and must not echo.
-	answers := ""
+	var answers strings.Builder
 	for _, bad := range []struct{ target, body, key string }{
 		{withQuery, body[:len(body)-1], r.key},
 		{withQuery, strings.Replace(body, "messages", "Model", 1), r.key},
@@ -84,14 +84,14 @@ func TestCanary(t *testing.T) {
 		{"/openai/v1/" + query, body, r.key},
 		{v1Chat, `{"model":"gpt-4o","model":"` + prompt + `"}`, r.key},
 	} {
-		answers += send(bad.target, bad.body, bad.key)
+		answers.WriteString(send(bad.target, bad.body, bad.key))
 		r.book.last(t)
 	}
 	r.upstream.Close()
-	answers += send(withQuery, body, r.key)
+	answers.WriteString(send(withQuery, body, r.key))
 	r.book.last(t)
 	r.book.intent = func(ledger.Call) error { return errDisk }
-	answers += send(withQuery, body, r.key)
+	answers.WriteString(send(withQuery, body, r.key))
 
 	metrics, err := testutil.CollectAndFormat(r.registry, testutilText, "ostiary_gateway_requests_total", "ostiary_gateway_tokens_total", "ostiary_gateway_upstream_seconds", "ostiary_gateway_in_flight")
 	if err != nil {
@@ -100,7 +100,7 @@ func TestCanary(t *testing.T) {
 	if err := r.book.Close(); err != nil {
 		t.Fatal(err)
 	}
-	written := map[string]string{"log": r.logs.String(), "metrics": string(metrics), "answers": answers, "ledger": slurp(t, r.book.dir)}
+	written := map[string]string{"log": r.logs.String(), "metrics": string(metrics), "answers": answers.String(), "ledger": slurp(t, r.book.dir)}
 	for where, text := range written {
 		if len(text) < 100 {
 			t.Errorf("%s: only %d bytes were looked through", where, len(text))

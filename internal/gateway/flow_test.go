@@ -71,7 +71,7 @@ func TestLedgerFailsOnIntent(t *testing.T) {
 	r := newRig(t, func(http.ResponseWriter, *http.Request) { forwarded.Add(1) })
 	r.book.intent = func(ledger.Call) error { return errDisk }
 	resp, body := r.do(r.request("POST", chatPath, chatBody))
-	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, `{"error":{"code":"ServiceUnavailable","message": "`) || forwarded.Load() != 0 {
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.HasPrefix(body, `{"error":{"code":"ServiceUnavailable","message": "`) || forwarded.Load() != 0 {
 		t.Errorf("%d %v %s; forwarded %d times", resp.StatusCode, resp.Header, body, forwarded.Load())
 	}
 	if r.Ready() == nil {
@@ -87,7 +87,7 @@ func TestLedgerFailsOnIntent(t *testing.T) {
 func TestLedgerFailsOnRefusal(t *testing.T) {
 	r := newRig(t, whole)
 	r.book.refusal = func(ledger.Call) error { return errDisk }
-	if resp, _ := r.do(r.request("POST", "/openai/v1/nothing", chatBody)); resp.StatusCode != 503 {
+	if resp, _ := r.do(r.request("POST", "/openai/v1/nothing", chatBody)); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Error(resp.StatusCode)
 	}
 }
@@ -276,7 +276,7 @@ func TestUpstreamFails(t *testing.T) {
 	}
 	r := newRig(t, whole)
 	r.upstream.Close()
-	if resp, _ := r.do(r.request("POST", chatPath, chatBody)); resp.StatusCode != 502 {
+	if resp, _ := r.do(r.request("POST", chatPath, chatBody)); resp.StatusCode != http.StatusBadGateway {
 		t.Errorf("nobody listens: %d", resp.StatusCode)
 	}
 }
@@ -363,7 +363,7 @@ func TestBudget(t *testing.T) {
 	defer resp.Body.Close()
 	<-began
 	second, body := r.do(r.request("POST", chatPath, big))
-	if second.StatusCode != 503 || second.Header.Get("Retry-After") != "1" || !strings.Contains(body, "ServiceUnavailable") {
+	if second.StatusCode != http.StatusServiceUnavailable || second.Header.Get("Retry-After") != "1" || !strings.Contains(body, "ServiceUnavailable") {
 		t.Errorf("%d %s", second.StatusCode, body)
 	}
 	r.book.last(t)
@@ -406,7 +406,7 @@ func TestSlowHonestBody(t *testing.T) {
 	req := r.request("POST", chatPath, chatBody)
 	req.Body, req.ContentLength = pr, -1
 	for range 2 {
-		if resp, _ := r.do(req); resp.StatusCode != 200 {
+		if resp, _ := r.do(req); resp.StatusCode != http.StatusOK {
 			t.Error(resp.StatusCode)
 		}
 		r.book.last(t)

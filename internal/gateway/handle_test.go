@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,7 +180,7 @@ func TestUsage(t *testing.T) {
 		"stream with usage":    {streamed(chatStream, chatUsage, chatDone), ledger.Usage{Prompt: 6, Completion: 1, Total: 7}},
 		"stream without usage": {streamed(chatStream, chatDone), ledger.Usage{Prompt: 6, Completion: 3, Total: 9, Estimated: true}}, // 23 and 9 bytes
 		"whole without usage":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"choices":[]}`) }, ledger.Usage{Prompt: 6, Total: 6, Estimated: true}},
-		"refused upstream":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, ledger.Usage{}},
+		"refused upstream":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) }, ledger.Usage{}},
 	}
 	for name, tt := range tests {
 		r := newRig(t, tt.stub)
@@ -204,7 +205,7 @@ func TestUpstreamErrorPasses(t *testing.T) {
 		_, _ = io.WriteString(w, body)
 	})
 	resp, got := r.do(r.request("POST", chatPath, chatBody))
-	if resp.StatusCode != 429 || got != body || resp.Header.Get("Retry-After") != "4" || resp.Header.Get("Policy-Id") != "DeploymentRatelimit-Call" {
+	if resp.StatusCode != http.StatusTooManyRequests || got != body || resp.Header.Get("Retry-After") != "4" || resp.Header.Get("Policy-Id") != "DeploymentRatelimit-Call" {
 		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, got)
 	}
 	if _, result, kind := r.book.last(t); kind != ledger.Outcome || result.Status != 429 || result.ErrorCode != "429" {
@@ -237,7 +238,7 @@ func TestBytesPass(t *testing.T) {
 			h["Set-Cookie"] = []string{"a=1", "b=2"}
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 			h.Set("Location", "https://elsewhere.example/")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		},
 	}
 	for name, stub := range answers {
@@ -260,14 +261,14 @@ func TestBytesPass(t *testing.T) {
 			}
 			want := http.Header{
 				"Api-Key": {upstreamKey}, "Content-Type": {"application/json"}, "X-Stainless-Lang": {"js"}, "User-Agent": {"OpenAI/JS 5.0"},
-				"Accept-Encoding": {"identity"}, "Content-Length": {fmt.Sprint(len(body))},
+				"Accept-Encoding": {"identity"}, "Content-Length": {strconv.Itoa(len(body))},
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("the stub got the headers %v", got)
 			}
 			direct := httptest.NewServer(stub)
 			defer direct.Close()
-			ask, err := http.NewRequest("POST", direct.URL, nil)
+			ask, err := http.NewRequest(http.MethodPost, direct.URL, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

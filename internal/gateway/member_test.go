@@ -84,7 +84,7 @@ func TestMembers(t *testing.T) {
 	// The SDK's dummy key, and even another caller's good key, are ignored.
 	for _, key := range []string{"", "sk-dummy", r.key} {
 		resp, err := call(health, http.Header{"Content-Type": {"application/json"}, "Api-Key": {key}, "Authorization": {"Bearer x"}})
-		if err != nil || resp.StatusCode != 200 {
+		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatalf("key %q: %+v %v", key, resp, err)
 		}
 		record, _, _ := r.book.last(t)
@@ -113,7 +113,7 @@ func TestMembers(t *testing.T) {
 		t.Errorf("without a certificate: %d", resp.StatusCode)
 	}
 	plain := httptest.NewRecorder()
-	req := httptest.NewRequest("POST", v1Chat, nil)
+	req := httptest.NewRequest(http.MethodPost, v1Chat, nil)
 	req.Header.Set("Api-Key", r.key)
 	r.MemberHandler().ServeHTTP(plain, req)
 	if plain.Code != 401 {

@@ -239,7 +239,7 @@ func (r *rig) do(req *http.Request) (*http.Response, string) {
 
 // direct serves one request without a network, to a writer that the test sees.
 func (r *rig) direct(w http.ResponseWriter, target, body string) (panicked any) {
-	req := httptest.NewRequest("POST", target, strings.NewReader(body))
+	req := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
 	req.Header.Set("Api-Key", r.key)
 	req.Header.Set("Content-Type", "application/json")
 	defer func() { panicked = recover() }()

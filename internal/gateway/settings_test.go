@@ -166,7 +166,7 @@ gateway:
 		t.Fatal(err)
 	}
 	call := func(token string) int {
-		req := httptest.NewRequest("POST", chatPath, strings.NewReader(chatBody))
+		req := httptest.NewRequest(http.MethodPost, chatPath, strings.NewReader(chatBody))
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
@@ -211,7 +211,7 @@ func TestLoginServiceAway(t *testing.T) {
 	r := newRig(t, whole, func(c *Config) { c.Identity = ids })
 	req := r.request("POST", chatPath, chatBody)
 	req.Header.Set("Api-Key", token("https://cognitiveservices.azure.com"))
-	if resp, body := r.do(req); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+	if resp, body := r.do(req); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

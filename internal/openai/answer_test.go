@@ -38,6 +38,7 @@ func TestWhole(t *testing.T) {
 		{"absurd numbers", `{"model":"","usage":{"prompt_tokens":1e999,"completion_tokens":-4,"total_tokens":"9","input_tokens":1.5}}`, Answer{}},
 		{"usage null", `{"usage":null}`, Answer{}},
 		{"hostile code", `{"error":{"code":"a\nb"}}`, Answer{}},
+		{"unknown words", `{"error":{"code":"SayThePrompt"},"choices":[{"finish_reason":"because"}]}`, Answer{ErrorCode: other, FinishReasons: []string{other}}},
 		{"hostile model", `{"model":"a b","choices":[{"finish_reason":"so it ends"}]}`, Answer{}},
 		{"not JSON", "RIFF....\x00", Answer{}},
 	}
@@ -237,7 +238,7 @@ func TestRecordedStreams(t *testing.T) {
 			bytewise.Feed([]byte(body[i : i+1]))
 		}
 		same(t, want, bytewise.Answer())
-		stride := 1 + len(body)/1000 // and at about a thousand single places
+		stride := 1 + len(body)/50 // and at some fifty single places
 		for cut := 1; cut < len(body); cut += stride {
 			s := NewStream()
 			s.Feed([]byte(body[:cut]))

@@ -1,9 +1,6 @@
 package openai
 
-import (
-	"encoding/json"
-	"errors"
-)
+import "errors"
 
 // place is a position in a document that a reader cares for, for example
 // "usage". A place below firstValue is only passed through; one from
@@ -331,64 +328,4 @@ func (s *scanner) take(p []byte, end int) []byte {
 		return nil
 	}
 	return s.carry
-}
-
-// number moves along the grammar of numbers and says whether c belongs to one.
-func (s *scanner) number(c byte) bool {
-	next, digit := broken, c >= '0' && c <= '9'
-	switch s.state {
-	case numMinus:
-		if c == '0' {
-			next = numZero
-		} else if digit {
-			next = numInt
-		}
-	case numInt:
-		if digit {
-			next = numInt
-		}
-	case numDot, numFraction:
-		if digit {
-			next = numFraction
-		}
-	case numE, numSign, numPower:
-		if digit {
-			next = numPower
-		} else if s.state == numE && (c == '+' || c == '-') {
-			next = numSign
-		}
-	}
-	switch {
-	case c == '.' && (s.state == numZero || s.state == numInt):
-		next = numDot
-	case (c == 'e' || c == 'E') && (s.state == numZero || s.state == numInt || s.state == numFraction):
-		next = numE
-	}
-	if next == broken {
-		return false
-	}
-	s.state = next
-	return true
-}
-
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-// unquote gives the text of a JSON string; nil stays nil. Only a string with
-// an escape is decoded.
-func unquote(raw []byte) []byte {
-	if len(raw) < 2 || raw[0] != '"' {
-		return nil
-	}
-	for _, c := range raw {
-		if c == '\\' {
-			var s string
-			if json.Unmarshal(raw, &s) != nil {
-				return nil
-			}
-			return []byte(s)
-		}
-	}
-	return raw[1 : len(raw)-1]
 }
