@@ -2,51 +2,20 @@ package channel
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/pki/pkitest"
 )
-
-// credentials are one end of a project.
-type credentials struct {
-	id    pki.ID
-	cert  tls.Certificate
-	roots *x509.CertPool
-}
-
-func (c credentials) ID() pki.ID                             { return c.id }
-func (c credentials) Certificate() (*tls.Certificate, error) { return &c.cert, nil }
-func (c credentials) Roots() *x509.CertPool                  { return c.roots }
-
-func issue(tb testing.TB, ca *pki.CA, id pki.ID) credentials {
-	tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	der, err := ca.IssueMember(id, nil, key.Public(), time.Now(), time.Hour)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return credentials{id, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pki.Pool(ca.Certificate())}
-}
 
 // secured is a session over TLS on loopback, without a relay between.
 func secured(tb testing.TB) (*Session, *Session) {
 	tb.Helper()
-	ca, err := pki.LoadOrCreateCA(tb.TempDir(), "bench", "demo")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	inlet, outlet := issue(tb, ca, inletID), issue(tb, ca, outletID)
+	ca := pkitest.Project(tb, "demo")
+	inlet, outlet := pkitest.Member(tb, ca, inletID), pkitest.Member(tb, ca, outletID)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -86,11 +55,8 @@ func secured(tb testing.TB) (*Session, *Session) {
 // refused, so that nobody in the middle can talk the ends down.
 func TestSessionIsPostQuantum(t *testing.T) {
 	secured(t) // asserts the curve
-	ca, err := pki.LoadOrCreateCA(t.TempDir(), "test", "demo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	inlet, outlet := issue(t, ca, inletID), issue(t, ca, outletID)
+	ca := pkitest.Project(t, "demo")
+	inlet, outlet := pkitest.Member(t, ca, inletID), pkitest.Member(t, ca, outletID)
 	a, b := loopback(t)
 	go func() { _, _, _ = SecureOutlet(context.Background(), b, outlet, pki.Exactly(inletID)); _ = b.Close() }()
 	classical := pki.MutualTLS(inlet, pki.Exactly(outletID), sessionProtocol)

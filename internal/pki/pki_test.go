@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/pki/pkitest"
 )
 
 func TestIDs(t *testing.T) {
@@ -66,39 +67,6 @@ func TestCAIsKeptAndNeverHalfReplaced(t *testing.T) {
 	}
 }
 
-// credentials are a member of a project, for handshakes.
-type credentials struct {
-	id    pki.ID
-	cert  tls.Certificate
-	roots *x509.CertPool
-}
-
-func (c credentials) ID() pki.ID                             { return c.id }
-func (c credentials) Certificate() (*tls.Certificate, error) { return &c.cert, nil }
-func (c credentials) Roots() *x509.CertPool                  { return c.roots }
-
-func project(t *testing.T, name string) *pki.CA {
-	t.Helper()
-	ca, err := pki.LoadOrCreateCA(t.TempDir(), name, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ca
-}
-
-func member(t *testing.T, ca *pki.CA, id pki.ID, from time.Time, life time.Duration) credentials {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := ca.IssueMember(id, map[string]string{"service": "openai"}, key.Public(), from, life)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return credentials{id, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pki.Pool(ca.Certificate())}
-}
-
 // handshake returns what each side said.
 func handshake(client, server *tls.Config) (clientErr, serverErr error) {
 	a, b := net.Pipe()
@@ -122,14 +90,14 @@ func handshake(client, server *tls.Config) (clientErr, serverErr error) {
 }
 
 func TestMutualTLSAdmitsExactlyWhomItShould(t *testing.T) {
-	ours, theirs := project(t, "demo"), project(t, "other")
+	ours, theirs := pkitest.Project(t, "demo"), pkitest.Project(t, "other")
 	now := time.Now()
 	inlet := pki.ID{Project: "demo", Role: pki.Inlet, Member: "a"}
 	outlet := pki.ID{Project: "demo", Role: pki.Outlet, Member: "b"}
-	server := member(t, ours, outlet, now, time.Hour)
-	good := member(t, ours, inlet, now, time.Hour)
+	server := pkitest.MemberAt(t, ours, outlet, now, time.Hour)
+	good := pkitest.MemberAt(t, ours, inlet, now, time.Hour)
 	for name, c := range map[string]struct {
-		client   credentials
+		client   pkitest.Credentials
 		admit    pki.Check
 		protocol string
 		ok       bool
@@ -140,14 +108,14 @@ func TestMutualTLSAdmitsExactlyWhomItShould(t *testing.T) {
 		"another role":         {good, pki.InRole("demo", pki.Relay), "p/1", false},
 		"another project":      {good, pki.InRole("other", pki.Inlet), "p/1", false},
 		"another protocol":     {good, pki.Exactly(inlet), "p/2", false},
-		"expired":              {member(t, ours, inlet, now.Add(-2*time.Hour), time.Hour), pki.Exactly(inlet), "p/1", false},
-		"not yet valid":        {member(t, ours, inlet, now.Add(time.Hour), time.Hour), pki.Exactly(inlet), "p/1", false},
-		"a stranger's root":    {member(t, theirs, pki.ID{Project: "other", Role: pki.Inlet, Member: "a"}, now, time.Hour), pki.Exactly(inlet), "p/1", false},
-		"a stranger who lies":  {member(t, theirs, inlet, now, time.Hour), pki.Exactly(inlet), "p/1", false},
-		"inside clock backing": {member(t, ours, inlet, now.Add(4*time.Minute), time.Hour), pki.Exactly(inlet), "p/1", true},
+		"expired":              {pkitest.MemberAt(t, ours, inlet, now.Add(-2*time.Hour), time.Hour), pki.Exactly(inlet), "p/1", false},
+		"not yet valid":        {pkitest.MemberAt(t, ours, inlet, now.Add(time.Hour), time.Hour), pki.Exactly(inlet), "p/1", false},
+		"a stranger's root":    {pkitest.MemberAt(t, theirs, pki.ID{Project: "other", Role: pki.Inlet, Member: "a"}, now, time.Hour), pki.Exactly(inlet), "p/1", false},
+		"a stranger who lies":  {pkitest.MemberAt(t, theirs, inlet, now, time.Hour), pki.Exactly(inlet), "p/1", false},
+		"inside clock backing": {pkitest.MemberAt(t, ours, inlet, now.Add(4*time.Minute), time.Hour), pki.Exactly(inlet), "p/1", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.client.roots = pki.Pool(ours.Certificate())
+			c.client.Trusts = pki.Pool(ours.Certificate())
 			clientErr, serverErr := handshake(
 				pki.MutualTLS(c.client, pki.Exactly(outlet), c.protocol), pki.MutualTLS(server, c.admit, "p/1"))
 			if ok := clientErr == nil && serverErr == nil; ok != c.ok {
