@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ostiary/ostiary/internal/secret"
 )
 
 // BenchmarkAppend appends 1 KiB payloads. "own" is the directory's own domain,
@@ -74,4 +76,79 @@ func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkVerify checks a log of 100,000 entries of 1 KiB.
+func BenchmarkVerify(b *testing.B) {
+	const entries = 100_000
+	m, dir := newMemFS(), b.TempDir()
+	l, err := OpenLog(quiet(m, dir))
+	if err != nil {
+		b.Fatal(err)
+	}
+	payload := bytes.Repeat([]byte("0123456789abcdef"), 64)
+	done := make(chan error)
+	for range 64 {
+		go func() {
+			for range entries / 64 {
+				if _, err := l.Append(b.Context(), payload); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 64 {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	n := uint64(0)
+	for b.Loop() {
+		r, err := verify(m, dir, nil, nil)
+		if err != nil || !r.OK() {
+			b.Fatal(r, err)
+		}
+		n += r.Entries
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// BenchmarkRecord encodes and decodes an intent.
+func BenchmarkRecord(b *testing.B) {
+	call := sampleCall()
+	r := Record{Version: 1, Kind: Intent, ID: "0197a1b2-0000-7000-8000-000000000001", Time: noon, Call: &call}
+	payload, err := r.encode()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := r.encode(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := decodeRecord(payload); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("commitment", func(b *testing.B) {
+		b.ReportAllocs()
+		body := make([]byte, 1024)
+		for b.Loop() {
+			h := newBodyHash(secret.New("key"), Request, r.ID)
+			_, _ = h.Write(body)
+			h.Sum()
+		}
+	})
 }

@@ -3,6 +3,8 @@ package ledger
 import (
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +62,9 @@ func reopens(t *testing.T, img *memFS, dir string, want int, torn string) {
 	if l.Len() != uint64(want) {
 		t.Fatalf("%d entries, want %d", l.Len(), want)
 	}
+	if n := readSize(t, img, dir); n != uint64(want) {
+		t.Fatalf("the checkpoint after recovery covers %d of %d", n, want)
+	}
 	mustAppend(t, l, "after")
 	mustClose(t, l)
 	got, err := img.entriesOf(dir)
@@ -86,7 +91,7 @@ func TestTruncatedAnywhere(t *testing.T) {
 	m, dir, last, ends, entries := crashed(t)
 	whole := m.file(t, dir, last).cached
 	block := 0
-	for cut := range len(whole) {
+	for cut := range whole {
 		img := m.snapshot()
 		img.names[join(dir, last)].cached = whole[:cut:cut]
 		if cut < ends[0] { // headers are durable before the file has its name
@@ -98,10 +103,10 @@ func TestTruncatedAnywhere(t *testing.T) {
 		if block+1 < len(ends) && cut >= ends[block+1] {
 			block++
 		}
-		if r := verified(t, img, dir); r.OK() != (cut == ends[block]) || !r.OK() && !r.Problems[0].Torn {
-			t.Fatalf("cut at %d: verify says %v", cut, r.Problems)
-		}
-		if cut%5 == 0 || cut-ends[block] < 2 {
+		if cut%5 == 0 || cut-ends[block] < 2 { // the whole of it, now and then
+			if r := verified(t, img, dir); r.OK() != (cut == ends[block]) || !r.OK() && !r.Problems[0].Torn {
+				t.Fatalf("cut at %d: verify says %v", cut, r.Problems)
+			}
 			reopens(t, img, dir, entries[block], string(whole[ends[block]:cut]))
 			continue
 		}
@@ -135,6 +140,20 @@ func TestTornAnywhere(t *testing.T) {
 	}
 }
 
+// TestOnlyTheVeryEndIsTorn damages the last block of the segment before the
+// last: with no checkpoint over it, it was acknowledged all the same.
+func TestOnlyTheVeryEndIsTorn(t *testing.T) {
+	m, dir, _, _, _ := crashed(t)
+	data := m.file(t, dir, segmentName(0)).cached
+	data[len(data)-10] ^= 1
+	if r := verified(t, m, dir); r.OK() || r.Problems[0].Torn {
+		t.Errorf("verify: %v", r.Problems)
+	}
+	if _, err := OpenLog(quiet(m, dir)); fault.KindOf(err) != fault.Unavailable {
+		t.Error(err)
+	}
+}
+
 // TestSignedTailIsNotTorn damages the last block after a clean Close: it was
 // acknowledged, and the checkpoint proves it.
 func TestSignedTailIsNotTorn(t *testing.T) {
@@ -142,11 +161,11 @@ func TestSignedTailIsNotTorn(t *testing.T) {
 	n := m.file(t, dir, segmentName(11))
 	n.cached[len(n.cached)-10] ^= 1
 	_, err := OpenLog(quiet(m, dir))
-	if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "entries 12–13") || !strings.Contains(err.Error(), "acknowledged") {
+	if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "entry 13: the entry's checksum") {
 		t.Error(err)
 	}
 	n.cached = n.cached[:len(n.cached)-1]
-	if _, err := OpenLog(quiet(m, dir)); fault.KindOf(err) != fault.Unavailable {
+	if _, err := OpenLog(quiet(m, dir)); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "entries 12–13: the file ends") {
 		t.Error(err)
 	}
 }
@@ -168,6 +187,51 @@ func TestTornTwice(t *testing.T) {
 	for i, name := range r.Quarantined {
 		if got := string(m.file(t, dir, name).cached); got != fmt.Sprintf("torn %d", i) {
 			t.Errorf("%s holds %q", name, got)
+		}
+	}
+}
+
+// TestTornTailIsSafeFirst wants the quarantine file durable before the segment
+// that holds the same bytes is replaced.
+func TestTornTailIsSafeFirst(t *testing.T) {
+	m, dir := newMemFS(), t.TempDir()
+	mustClose(t, mustOpen(t, quiet(m, dir)))
+	if above := "syncdir " + filepath.Base(filepath.Dir(dir)); !slices.Contains(m.calls, above) {
+		t.Errorf("a new log's directory is not durable itself: %q", m.calls)
+	}
+	n := m.file(t, dir, segmentName(0))
+	n.cached = append(n.cached, "torn"...)
+	m.calls = nil
+	mustClose(t, mustOpen(t, quiet(m, dir)))
+	aside := quarantined + "00000000000000000000-76"
+	want := []string{"create " + aside, "write " + aside, "sync " + aside, "syncdir " + filepath.Base(dir), "rename " + segmentName(0)}
+	for _, call := range m.calls {
+		if call == want[0] {
+			if want = want[1:]; len(want) == 0 {
+				return
+			}
+		}
+	}
+	t.Errorf("calls %q: %q is missing or late", m.calls, want[0])
+}
+
+// TestLiveTailIsAtTheEnd has a block cut short, beside a writer, where another
+// segment follows.
+func TestLiveTailIsAtTheEnd(t *testing.T) {
+	m, dir, _, _, _ := crashed(t)
+	_, id, err := readVerifier(m, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := append(m.file(t, dir, segmentName(0)).cached, blockMagic...)
+	for _, last := range []bool{true, false} {
+		problems := 0
+		s := newScan(id)
+		s.live = true
+		s.report = func(Problem, []byte) { problems++ }
+		s.file(0, data, last)
+		if (problems == 0) != last {
+			t.Errorf("last segment %t: %d problems", last, problems)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // faultyRun appends until something fails and returns what was acknowledged.
 func faultyRun(t *testing.T, m *memFS, dir, label string, n int) (acked []string) {
 	t.Helper()
-	l, err := OpenLog(LogConfig{Directory: dir, FS: m, SegmentSize: 700, CheckpointEvery: time.Hour})
+	l, err := OpenLog(LogConfig{Directory: dir, FS: m, SegmentSize: 450, CheckpointEvery: time.Hour})
 	if err != nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func TestFaultAtEveryCall(t *testing.T) {
 			for k := 1; ; k++ {
 				m := newMemFS()
 				m.failAt, m.fault = k, kind
-				acked := faultyRun(t, m, dir, "at first", 6)
+				acked := faultyRun(t, m, dir, "at first", 4)
 				if m.ops < k {
 					if k < 40 {
 						t.Fatalf("only %d calls", k)
@@ -112,10 +112,10 @@ func afterPowerLoss(t *testing.T, m *memFS, dir string, acked []string, turn int
 // restart opens what a failure left, and appends more without a failure.
 func restart(t *testing.T, m *memFS, dir, label string, acked []string) []string {
 	t.Helper()
-	more := faultyRun(t, m, dir, label, 3)
-	if len(more) != 3 {
+	more := faultyRun(t, m, dir, label, 2)
+	if len(more) != 2 {
 		_, err := OpenLog(LogConfig{Directory: dir, FS: m})
-		t.Fatalf("the restart took %d of 3 entries: %v", len(more), err)
+		t.Fatalf("the restart took %d of 2 entries: %v", len(more), err)
 	}
 	acked = append(slices.Clone(acked), more...)
 	checkAcked(t, m, dir, acked)

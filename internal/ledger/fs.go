@@ -6,12 +6,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // FS is what a log asks of a file system. Tests put one in between that fails,
 // writes short or keeps the order of calls. Paths are as os takes them.
 type FS interface {
-	MkdirAll(dir string) error
+	MkdirAll(dir string) error // what it makes is durable
 	ReadDir(dir string) ([]fs.DirEntry, error)
 	// ReadFile reads from offset to the end; over limit bytes is an error.
 	ReadFile(path string, offset, limit int64) ([]byte, error)
@@ -40,10 +41,23 @@ type diskFile struct{ *os.File }
 
 func (f diskFile) Sync() error { return datasync(f.File) }
 
-func (disk) MkdirAll(dir string) error                 { return os.MkdirAll(dir, 0o700) }
 func (disk) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
 func (disk) Rename(from, to string) error              { return os.Rename(from, to) }
 func (disk) Remove(path string) error                  { return os.Remove(path) }
+
+func (d disk) MkdirAll(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := d.MkdirAll(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return d.SyncDir(parent)
+}
 
 func (disk) Create(path string) (File, error) {
 	return openDisk(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL)

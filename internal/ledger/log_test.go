@@ -396,6 +396,29 @@ func TestPayloadBounds(t *testing.T) {
 	}
 }
 
+// TestTinySegments has every block larger than a segment should be.
+func TestTinySegments(t *testing.T) {
+	m, dir := newMemFS(), t.TempDir()
+	c := quiet(m, dir)
+	c.SegmentSize = 1
+	l := mustOpen(t, c)
+	mustAppend(t, l, "one", "two", "three")
+	mustClose(t, l)
+	got, err := m.entriesOf(dir)
+	made := 0
+	for _, call := range m.calls {
+		if strings.HasPrefix(call, "create ") && strings.HasSuffix(call, segmentSuffix+temporary) {
+			made++
+		}
+	}
+	if made != 3 {
+		t.Errorf("%d segments were made", made)
+	}
+	if r := verified(t, m, dir); err != nil || len(got) != 3 || !r.OK() || r.Segments != 3 {
+		t.Errorf("%q %v %+v", got, err, r)
+	}
+}
+
 func TestConfigBounds(t *testing.T) {
 	for name, c := range map[string]LogConfig{
 		"no directory":      {},

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,18 +64,26 @@ func TestReadNeverPassesOverDamage(t *testing.T) {
 	found, _ := list(m, dir)
 	for _, segment := range found.segments {
 		data := m.file(t, dir, segmentName(segment)).cached
+		lastBlock := bytes.LastIndex(data, []byte(blockMagic))
 		for at := range data {
 			data[at] ^= 0x20
 			got, err := m.entriesOf(dir)
 			if len(got) > len(want) || !slices.Equal(got, want[:len(got)]) {
 				t.Fatalf("byte %d of segment %d: read %q", at, segment, got)
 			}
-			if err == nil && len(got) < 12 || err != nil && fault.KindOf(err) == fault.Internal {
+			tail := segment == 11 && at >= lastBlock
+			if (err == nil) != tail || tail && len(got) != 12 || err != nil && fault.KindOf(err) == fault.Internal {
 				t.Fatalf("byte %d of segment %d: %d entries and %v", at, segment, len(got), err)
 			}
 			data[at] ^= 0x20
 		}
 	}
+	n := m.file(t, dir, segmentName(0))
+	n.cached = append(n.cached, "garbage"...)
+	if got, err := m.entriesOf(dir); len(got) != 7 || fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("garbage before the second segment: %d entries and %v", len(got), err)
+	}
+	n.cached = n.cached[:len(n.cached)-len("garbage")]
 	delete(m.names, join(dir, segmentName(7)))
 	if got, err := m.entriesOf(dir); len(got) != 7 || fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a missing segment: %d entries and %v", len(got), err)
@@ -100,6 +109,17 @@ func TestLiveTail(t *testing.T) {
 	}
 	if n, err := Count(dir); n != 2 || err != nil {
 		t.Errorf("Count: %d %v", n, err)
+	}
+	bad := slices.Clone(half)
+	bad[len(whole)] ^= 1
+	if err := os.WriteFile(path, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := VerifyLog(dir); err != nil || r.OK() {
+		t.Errorf("garbage behind a writer: %+v %v", r, err)
+	}
+	if err := os.WriteFile(path, half, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	mustClose(t, l)
 	if r, err := VerifyLog(dir); err != nil || r.OK() || r.Live || !r.Problems[0].Torn || r.Entries != 2 {

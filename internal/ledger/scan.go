@@ -16,7 +16,6 @@ var (
 	errPeaks   = errors.New("altered since they were committed: the tree in the next segment's header does not fit them")
 	errRoot    = errors.New("not what the checkpoint signed: an entry was altered, and checksums and chain made to fit")
 	errCut     = errors.New("missing, although the checkpoint signed them: the log was cut off or put back to an earlier state")
-	errSigned  = errors.New("damaged, although the checkpoint signed them: they were acknowledged")
 )
 
 // scan goes through the segments of a log in order and checks every byte. It
@@ -42,7 +41,6 @@ type scan struct {
 	name   string
 	last   bool        // no segment follows
 	tornAt int         // where a torn tail begins in the last segment; -1 if none
-	torn   uint64      // index that the torn block should have had
 	leaves []tlog.Hash // of the block in hand
 }
 
@@ -171,12 +169,13 @@ func (s *scan) entries(at int, b block) bool {
 	return sound
 }
 
-// markTorn notes that what is at a block's offset may be what a crash leaves:
-// nothing of this log follows it. A block is written only after the one before
-// was synced, so that anything before a later block was acknowledged.
+// markTorn notes that what is at a block's offset may be what a crash leaves.
+// It is not, if the checkpoint covers it or a block of this log follows: both
+// come only after the block was synced.
 func (s *scan) markTorn(at int) {
-	if s.tornAt < 0 && s.last && findBlock(s.data, at+1, s.id, s.next) < 0 {
-		s.tornAt, s.torn = at, s.next
+	signed := s.signed.size != noCheckpoint && s.signed.size > s.next
+	if s.tornAt < 0 && s.last && !signed && findBlock(s.data, at+1, s.id, s.next) < 0 {
+		s.tornAt = at
 	}
 }
 
@@ -202,50 +201,43 @@ func (s *scan) gap(at int, b block, err error) int {
 		return end
 	}
 	s.markTorn(at)
-	first, last := s.next, s.next
+	first, raw := s.next, s.data[at:end]
+	next := s.salvage(raw)
 	switch {
 	case following >= 0:
 		n, _ := parseBlock(s.data[following:], s.id)
-		last = max(n.first, first+1) - 1
+		next = n.first
 	case b.count > 0:
-		first, last = b.first, b.last()
+		first, next = min(first, b.first), b.last()+1
 	}
-	raw := s.data[at:end]
-	s.problem(first, max(last, s.salvage(raw)), at, err, raw)
-	s.chained, s.rooted = false, false
-	if following >= 0 {
-		s.next = last + 1
-	}
+	s.problem(first, max(next, first+1)-1, at, err, raw)
+	s.next, s.chained, s.rooted = max(next, s.next), false, false
 	return end
 }
 
 // salvage goes through the entries of a block whose header is damaged, and
-// returns the index of the last that is sound.
-func (s *scan) salvage(raw []byte) (last uint64) {
-	last = s.next
+// returns the index after the last that is sound.
+func (s *scan) salvage(raw []byte) (next uint64) {
+	next = s.next
 	if len(raw) < blockHeader {
-		return last
+		return next
 	}
 	index := s.next
 	eachEntry(raw[blockHeader:], maxEntries, func(e framed) {
+		index++
 		if e.err == nil {
-			last = index
+			next = index
 			if s.entry != nil {
-				s.entry(index, e.payload)
+				s.entry(index-1, e.payload)
 			}
 		}
-		index++
 	})
-	return last
+	return next
 }
 
 // finish holds the end of the log to the checkpoint.
 func (s *scan) finish() {
-	p := Problem{First: s.next, Last: s.signed.size - 1, err: errCut}
-	if s.tornAt >= 0 {
-		p = Problem{First: s.torn, Last: s.signed.size - 1, File: s.name, Offset: int64(s.tornAt), err: errSigned}
-	}
-	if s.signed.size != noCheckpoint && s.signed.size > p.First {
-		s.report(p.worded(), nil)
+	if s.signed.size != noCheckpoint && s.signed.size > s.next {
+		s.report(Problem{First: s.next, Last: s.signed.size - 1, err: errCut}.worded(), nil)
 	}
 }

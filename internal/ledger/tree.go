@@ -19,7 +19,7 @@ type tree struct {
 func newTree() tree { return tree{peaks: make([]tlog.Hash, 0, 64)} }
 
 func (t *tree) push(leaf tlog.Hash) {
-	for n := t.size; n&3 == 3; n >>= 1 {
+	for n := t.size; n&1 == 1; n >>= 1 {
 		last := len(t.peaks) - 1
 		leaf = tlog.NodeHash(t.peaks[last], leaf)
 		t.peaks = t.peaks[:last]
