@@ -12,11 +12,11 @@ import (
 
 // ledgerCmd is `ledger`.
 type ledgerCmd struct {
-	Tail   tailCmd   `cmd:"" help:"Show the latest calls, and follow."`
-	Verify verifyCmd `cmd:"" help:"Check every byte of the log against its chain, tree and checkpoint."`
+	Tail   ledgerTailCmd   `cmd:"" help:"Show the latest calls, and follow."`
+	Verify ledgerVerifyCmd `cmd:"" help:"Check every byte of the log against its chain, tree and checkpoint."`
 }
 
-type tailCmd struct {
+type ledgerTailCmd struct {
 	Dir    string `arg:"" help:"The ledger's directory."`
 	Lines  uint64 `short:"n" default:"20" help:"How many records back to begin (${default})."`
 	Follow bool   `short:"f" help:"Go on as new calls come, until interrupted."`
@@ -24,7 +24,7 @@ type tailCmd struct {
 }
 
 // Help is shown by --help.
-func (*tailCmd) Help() string {
+func (*ledgerTailCmd) Help() string {
 	return `A call shows as one line once its outcome is recorded; one that is in flight, or
 was cut off by a crash, shows as "no outcome". Reading takes no lock.
 
@@ -34,7 +34,7 @@ Examples:
 }
 
 // Run prints records.
-func (c *tailCmd) Run(env *node.Env) error {
+func (c *ledgerTailCmd) Run(env *node.Env) error {
 	total, err := ledger.Count(c.Dir)
 	if err != nil {
 		return err
@@ -64,12 +64,12 @@ func (c *tailCmd) Run(env *node.Env) error {
 	return nil
 }
 
-func (*tailCmd) print(env *node.Env, r ledger.Record) error {
+func (*ledgerTailCmd) print(env *node.Env, r ledger.Record) error {
 	_, err := fmt.Fprintln(env.Out, ledger.Line(r))
 	return err
 }
 
-type verifyCmd struct {
+type ledgerVerifyCmd struct {
 	Dir  string `arg:"" help:"The ledger's directory."`
 	Raw  bool   `help:"The log holds something else than calls, as the authority's issuance log does: check the log alone."`
 	Body string `placeholder:"FILE" help:"Also name the calls whose request or answer was exactly this file; needs the ledger's commitment key."`
@@ -77,7 +77,7 @@ type verifyCmd struct {
 }
 
 // Help is shown by --help.
-func (*verifyCmd) Help() string {
+func (*ledgerVerifyCmd) Help() string {
 	return `Reads the log offline; it needs no lock and no private key. The exit code is 1 if
 anything is wrong, and each problem names the entry and the byte.
 
@@ -87,7 +87,7 @@ Example:
 }
 
 // Run verifies.
-func (c *verifyCmd) Run(env *node.Env) error {
+func (c *ledgerVerifyCmd) Run(env *node.Env) error {
 	report, err := c.report()
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (c *verifyCmd) Run(env *node.Env) error {
 	return nil
 }
 
-func (c *verifyCmd) report() (ledger.Report, error) {
+func (c *ledgerVerifyCmd) report() (ledger.Report, error) {
 	if !c.Raw {
 		return ledger.Verify(c.Dir)
 	}
@@ -119,7 +119,7 @@ func (c *verifyCmd) report() (ledger.Report, error) {
 	return ledger.Report{LogReport: report}, err
 }
 
-func (c *verifyCmd) print(env *node.Env, r ledger.Report) error {
+func (c *ledgerVerifyCmd) print(env *node.Env, r ledger.Report) error {
 	for _, p := range r.Problems {
 		if _, err := fmt.Fprintln(env.Out, p); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (c *verifyCmd) print(env *node.Env, r ledger.Report) error {
 // maxBody bounds the file of --body, in bytes: the largest the gateway takes.
 const maxBody = 64 << 20
 
-func (c *verifyCmd) find(env *node.Env) error {
+func (c *ledgerVerifyCmd) find(env *node.Env) error {
 	if info, err := os.Stat(c.Body); err != nil || info.Size() > maxBody {
 		return fault.New(fault.Invalid, "cannot read the body, or it is over 64 MiB").At(c.Body).Because(err)
 	}
