@@ -7,7 +7,7 @@ import (
 )
 
 // OpenLog opens a log for writing, or makes one where there is none. It reads
-// and checks every entry, so it costs about a second for each gigabyte or two.
+// and checks every entry, so it costs about a second a gigabyte.
 //
 // A block at the very end that a crash left incomplete was never acknowledged:
 // it is copied into a quarantine file and left out. Damage to anything that
