@@ -102,4 +102,3 @@ func (w *World) startRest() error {
 	w.run("inlet", func(env *node.Env) error { return node.Inlet(env, *consumer.Inlet, w.listeners["inlet"]) })
 	return nil
 }
-

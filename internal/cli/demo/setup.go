@@ -107,4 +107,3 @@ func (w *World) writeFiles(m model) error {
 	}
 	return nil
 }
-
