@@ -128,10 +128,7 @@ type limited struct {
 }
 
 func (l *limited) Read(p []byte) (int, error) {
-	if l.left < 0 {
-		return 0, tooLongError{}
-	}
-	n, err := l.ReadCloser.Read(p[:min(int64(len(p)), l.left+1)])
+	n, err := l.ReadCloser.Read(p)
 	if l.left -= int64(n); l.left < 0 {
 		return n, tooLongError{}
 	}

@@ -22,11 +22,10 @@ type crew struct {
 	waiting []task
 	running int
 	done    int
-	failed  bool
 }
 
 // run does every task and what comes of it, workers at a time. The first
-// error ends it.
+// error ends the context that the tasks have, and so all of them.
 func (c *crew) run(ctx context.Context, workers int, first []task) error {
 	c.wake.L = &c.mu
 	c.waiting = first
@@ -44,7 +43,7 @@ func (c *crew) work(ctx context.Context) error {
 			return nil
 		}
 		more, err := t.do(ctx)
-		c.finish(t, more, err)
+		c.finish(t, more)
 		if err != nil {
 			return err
 		}
@@ -54,11 +53,11 @@ func (c *crew) work(ctx context.Context) error {
 func (c *crew) take() (task, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.waiting) == 0 && c.running > 0 && !c.failed {
+	for len(c.waiting) == 0 && c.running > 0 {
 		c.wake.Wait()
 	}
 	last := len(c.waiting) - 1
-	if last < 0 || c.failed {
+	if last < 0 {
 		return task{}, false
 	}
 	t := c.waiting[last]
@@ -67,13 +66,12 @@ func (c *crew) take() (task, bool) {
 	return t, true
 }
 
-func (c *crew) finish(t task, more []task, err error) {
+func (c *crew) finish(t task, more []task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = append(c.waiting, more...)
 	c.running--
 	c.done++
-	c.failed = c.failed || err != nil
 	c.wake.Broadcast()
 	if c.progress != nil {
 		c.progress(c.done, c.done+c.running+len(c.waiting), t.what)

@@ -146,6 +146,7 @@ func TestPages(t *testing.T) {
 		{"relative", list + "?page=2", "ForeignNextLink", 1},
 		{"another host", otherHost + list + "?page=2", "ForeignNextLink", 1},
 		{"a host in the user's name", "https://127.0.0.1@" + strings.TrimPrefix(otherHost, "https://") + list, "ForeignNextLink", 1},
+		{"somebody's name", "https://user@127.0.0.1" + list + "?page=2", "ForeignNextLink", 1},
 		{"not encrypted", "http://127.0.0.1" + list + "?page=2", "ForeignNextLink", 1},
 		{"no URL", "https://[", "ForeignNextLink", 1},
 		{"control character", "https://127.0.0.1/\x01", "ForeignNextLink", 1},
@@ -197,6 +198,45 @@ func TestActionsArePaged(t *testing.T) {
 	if !slices.ContainsFunc(f.asked, func(q string) bool { return strings.HasPrefix(q, "POST") && strings.Contains(q, `"skipToken":"more"`) }) {
 		t.Errorf("the second page was not asked for: %q", f.asked)
 	}
+}
+
+func TestRefusedActionsHaveNoAnswer(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"refused":        refuses(403, "AuthorizationFailed"),
+		"half an answer": inTurn(says(200, `{"value":[{"region":"eastus"}],"skipToken":"more"}`), refuses(403, "AuthorizationFailed")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newARM(t)
+			manager := "/subscriptions/" + subA + "/resourceGroups/rg/providers/Microsoft.Network/networkManagers/m"
+			f.answers["/subscriptions/"+subA+"/providers/Microsoft.Network/networkManagers"] = says(200, `{"value":[{"id":"`+manager+`"}]}`)
+			f.answers[manager+"/listDeploymentStatus"] = answer
+			s := mustRead(t, f.direct())
+			wantGap(t, s, manager+"/listDeploymentStatus", "AuthorizationFailed")
+			if got := ids(s); !slices.Equal(got, []string{manager}) {
+				t.Errorf("read %v", got)
+			}
+		})
+	}
+}
+
+// The list of all resources is thin: only what is then read is kept.
+func TestGatewaysAreReadWhole(t *testing.T) {
+	f := newARM(t)
+	gateway := "/subscriptions/" + subA + "/resourceGroups/rg/providers/Microsoft.Network/virtualNetworkGateways/g"
+	f.answers["/subscriptions/"+subA+"/resources"] = func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Query().Get("$filter"), "'Microsoft.Network/virtualNetworkGateways'") {
+			says(200, `{"value":[{"id":"`+gateway+`"}]}`)(w, r)
+			return
+		}
+		refuses(403, "AuthorizationFailed")(w, r)
+	}
+	whole := `{"id":"` + gateway + `","properties":{"gatewayType":"Vpn"}}`
+	f.answers[gateway] = says(200, whole)
+	s := mustRead(t, f.direct())
+	if len(s.Resources) != 1 || string(s.Resources[0]) != whole {
+		t.Errorf("read %s", s.Resources)
+	}
+	wantGap(t, s, "/subscriptions/"+subA+"/providers/Microsoft.Network/connections", "AuthorizationFailed")
 }
 
 func throttled(after string) http.HandlerFunc {

@@ -124,7 +124,7 @@ func (r *reader) part(n *node, row row, path, scope string, top bool) task {
 			r.gap(n, scope, row.typ, why)
 		}
 		if row.ask != nil {
-			if why == nil || len(items) > 0 {
+			if why == nil { // half an answer would look like a whole one
 				n.items = []json.RawMessage{answer(path, items)}
 			}
 			return nil, nil

@@ -13,11 +13,13 @@ import (
 )
 
 const (
-	format  = "ostiary-azure-snapshot"
 	version = 1
 
 	maxFile = maxTotal + 64<<20 // bytes of a file: the answers, and what stands around them
 )
+
+// Format is what stands under "format" at the head of a saved snapshot.
+const Format = "ostiary-azure-snapshot"
 
 // Snapshot is an estate as it was read. See the package comment for its form
 // as a file.
@@ -101,7 +103,7 @@ func (s *Snapshot) gather(nodes []*node) {
 // JSON is the snapshot as a file holds it.
 func (s Snapshot) JSON() ([]byte, error) {
 	head, err := json.MarshalIndent(header{
-		format, version, s.Taken, s.Endpoint, s.Subscriptions, s.APIVersions, s.Unregistered,
+		Format, version, s.Taken, s.Endpoint, s.Subscriptions, s.APIVersions, s.Unregistered,
 	}, "", "  ")
 	if err != nil {
 		return nil, err
@@ -143,7 +145,7 @@ func (s Snapshot) WriteFile(path string) error {
 }
 
 // ReadFile loads what WriteFile saved. Errors are faults: NotFound, TooLarge
-// over 320 MiB, Invalid for another format or a later version.
+// over 320 MiB, Invalid for another Format or a later version.
 func ReadFile(path string) (Snapshot, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -180,8 +182,8 @@ func Parse(data []byte) (Snapshot, error) {
 		return Snapshot{}, err
 	}
 	switch {
-	case file.Format != format:
-		return Snapshot{}, fault.New(fault.Invalid, `its format is not "`+format+`"`)
+	case file.Format != Format:
+		return Snapshot{}, fault.New(fault.Invalid, `its format is not "`+Format+`"`)
 	case file.Version != version:
 		return Snapshot{}, fault.New(fault.Invalid, "its version is not 1").Fix("read it with the release that wrote it")
 	}

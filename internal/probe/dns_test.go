@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,7 @@ func TestResolvers(t *testing.T) {
 		{"linked", true, plainly(azureLinked()), Pass, Pass, Pass, inner},
 		{"public, but inside", true, plainly(azurePublic()), Fail, Pass, Pass, "goes past the private endpoint"},
 		{"public", false, plainly(azurePublic()), Pass, Pass, Pass, outer},
+		{"many aliases", false, plainly(longChain()), Pass, Pass, Pass, outer},
 		{"private, but outside", false, plainly(azureLinked()), Fail, Pass, Pass, "published"},
 		{"no endpoint yet", false, plainly(records{host + " A": {outer}}), Pass, Pass, Fail, outer},
 		{"a record by hand", true, plainly(records{host + " A": {inner}}), Pass, Pass, Fail, inner},
@@ -131,6 +133,19 @@ func TestResolvers(t *testing.T) {
 			wantStatus(t, all, "dns-zone", test.zone, "")
 		})
 	}
+}
+
+// longChain has as many names as are followed.
+func longChain() records {
+	z := records{host + " CNAME": {linked}}
+	name := linked
+	for i := range maxChain - 1 {
+		next := "n" + strconv.Itoa(i) + ".example"
+		z[name+" CNAME"] = []string{next}
+		name = next
+	}
+	z[name+" A"] = []string{outer}
+	return z
 }
 
 // endless answers every name with an alias to another.

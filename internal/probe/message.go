@@ -122,7 +122,6 @@ type answer struct {
 // again.
 func follow(name string, ask func(name string) (reply, error)) (answer, error) {
 	var a answer
-	seen := map[string]bool{name: true}
 	for {
 		asked := name
 		r, err := ask(asked)
@@ -130,10 +129,9 @@ func follow(name string, ask func(name string) (reply, error)) (answer, error) {
 			return a, err
 		}
 		for next, ok := r.aliases[name]; ok; next, ok = r.aliases[name] {
-			if seen[next] || len(a.chain) == maxChain {
+			if len(a.chain) == maxChain {
 				return a, errLoop
 			}
-			seen[next] = true
 			name, a.chain = next, append(a.chain, next)
 		}
 		a.addresses, a.missing = r.addresses[name], r.code == dnsmessage.RCodeNameError

@@ -154,7 +154,7 @@ func TestAnswers(t *testing.T) {
 			http.Redirect(w, r, "https://portal.example/", http.StatusFound)
 		}, "", Fail, "HTTP 302"},
 		{"ill", false, "http-models", says(503, "x"), "", Unknown, "HTTP 503"},
-		{"a body past the bound", false, "http-models", says(403, `{"error":{"message":"`+strings.Repeat("x", 5000)+`"}}`), "", Fail, "HTTP 403"},
+		{"a body past the bound", false, "http-models", says(403, `{"x":"`+strings.Repeat("x", maxBody)+`",`+publicOff[1:]), "", Fail, "not in Azure's words"},
 
 		{"keys on", true, "http-key", says(200, `{}`), key, Fail, "a key opens the account"},
 		{"keys off", true, "http-key", says(403, keysOff), "", Pass, "AuthenticationTypeDisabled"},
