@@ -1,0 +1,499 @@
+package estate
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ostiary/ostiary/internal/fault"
+)
+
+// reading is one document on its way to an Estate.
+type reading struct {
+	*decoder
+	e       *Estate
+	classes classes
+	refs    []linker
+	later   []func() // what waits until everything is read
+	// touched are tables that got rules or routes of their own documents.
+	touched map[Thing]func()
+	// gone are embedded children that a plan takes away, see goneKey.
+	gone map[string]bool
+}
+
+func newReading(text, tag string, o Options) (*reading, error) {
+	tags := o.Tags
+	if tags == nil {
+		var err error
+		if tags, err = DefaultServiceTags(); err != nil {
+			return nil, err
+		}
+	}
+	r := &reading{
+		decoder: newDecoder(text, tag, o),
+		e:       &Estate{Tags: tags, text: text, byID: map[string]Thing{}},
+		classes: newClasses(),
+		touched: map[Thing]func(){},
+		gone:    map[string]bool{},
+	}
+	r.decoder.refer = func(l linker) { r.refs = append(r.refs, l) }
+	r.pos = start(text)
+	if !utf8.ValidString(text) {
+		r.pos = firstInvalid(text)
+		r.fail("the text is not UTF-8", "save it as UTF-8; PowerShell needs -Encoding utf8")
+		return nil, r.err
+	}
+	return r, nil
+}
+
+// start is where the JSON begins: after a byte order mark, if there is one.
+func start(text string) int {
+	if strings.HasPrefix(text, "\ufeff") {
+		return len("\ufeff")
+	}
+	return 0
+}
+
+func firstInvalid(text string) int {
+	for i, r := range text {
+		if r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd") {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func readARM(text string, o Options) (*Estate, error) {
+	r, err := newReading(text, "arm", o)
+	if err != nil {
+		return nil, err
+	}
+	switch r.peek() {
+	case '[':
+		r.elements("")
+	case '{':
+		r.wrapper()
+	default:
+		r.unexpected("an array of resources")
+	}
+	if r.end(); r.err != nil {
+		return nil, r.err
+	}
+	if len(r.e.lists) == 0 {
+		return nil, fault.New(fault.Invalid, "no list of resources in the document").
+			Fix("give an array of resources, or an object that holds one under \"value\" or \"resources\"")
+	}
+	return r.finish(), nil
+}
+
+// wrapper reads an object around the array.
+func (r *reading) wrapper() {
+	r.object(func(key string) {
+		switch {
+		case (key == "value" || key == "resources") && r.peek() == '[':
+			r.elements("/" + key)
+		case key == "$schema" && strings.Contains(r.Text(), "deploymentTemplate"):
+			r.fail("this is an ARM template, which says what shall be made, not what is there", "export the resources themselves, for example with az resource show or a saved run of verify --live")
+		case key == "nextLink":
+			r.page()
+		default:
+			r.skip()
+		}
+	})
+}
+
+// Text is the string at hand, without consuming it; empty for another value.
+func (d *decoder) Text() string {
+	if d.peek() != '"' {
+		return ""
+	}
+	from, err := d.pos, d.err
+	s := d.str()
+	d.pos, d.err = from, err
+	return s
+}
+
+// page notes a link to a page that was not read.
+func (r *reading) page() {
+	at := r.at()
+	if s := r.scalar(); s.kind == '"' && s.text != "" {
+		r.e.Gaps = append(r.e.Gaps, Gap{Code: "PageNotRead", At: at})
+	}
+}
+
+// elements reads the array at hand, which stands at the pointer list.
+func (r *reading) elements(list string) {
+	n := int32(len(r.e.lists)) //nolint:gosec // fewer lists than bytes
+	r.e.lists = append(r.e.lists, list)
+	r.array(func(i int) {
+		r.e.marks = append(r.e.marks, mark{at: r.at(), list: n, index: int32(i)}) //nolint:gosec // fewer elements than bytes
+		r.element(list + "/" + strconv.Itoa(i))
+	})
+}
+
+// element reads one resource, one page of resources, or an error in the place
+// of either.
+func (r *reading) element(pointer string) {
+	if r.peek() != '{' {
+		r.foreign(pointer, "no object")
+		return
+	}
+	h := r.heading()
+	if r.err != nil {
+		return
+	}
+	switch {
+	case h.failed:
+		r.gap()
+	case h.list && h.id == "":
+		r.nested(pointer)
+	case h.list && strings.HasSuffix(fold(h.id), "/listeffectivevirtualnetworks"):
+		r.effective(h.id)
+	case h.list && strings.HasSuffix(fold(h.id), "/listdeploymentstatus"):
+		r.deployments(h.id)
+	case h.id == "":
+		r.foreign(pointer, "an object without an id")
+	default:
+		r.resource(h)
+	}
+}
+
+func (r *reading) foreign(pointer, what string) {
+	r.fail(what+" at "+pointer+", where a resource was expected", "give resources as ARM returns them, each with its id")
+}
+
+// heading is what a look ahead finds in an element.
+type heading struct {
+	id, typ      string
+	list, failed bool
+}
+
+// heading looks ahead until it knows the id and the type.
+func (r *reading) heading() heading {
+	var h heading
+	from, depth := r.pos, r.depth
+	if r.open('{') {
+		for first := true; r.more('}', first); first = false {
+			switch key := r.key(); key {
+			case "id":
+				h.id = r.Text()
+			case "type":
+				h.typ = r.Text()
+			case "error":
+				h.failed = r.peek() == '{'
+			case "value":
+				h.list = r.peek() == '['
+			}
+			if h.id != "" && h.typ != "" {
+				break
+			}
+			r.skip()
+		}
+	}
+	r.pos, r.depth = from, depth
+	if h.typ == "" {
+		h.typ = typeOf(h.id)
+	}
+	return h
+}
+
+func (r *reading) gap() {
+	g := Gap{At: r.at()}
+	r.object(func(key string) {
+		switch key {
+		case "id":
+			g.ID = r.Text()
+			r.skip()
+		case "error":
+			r.object(func(key string) {
+				if key == "code" {
+					g.Code = r.Text()
+				}
+				r.skip()
+			})
+		default:
+			r.skip()
+		}
+	})
+	r.e.Gaps = append(r.e.Gaps, g)
+}
+
+// nested reads a page that stands among the elements.
+func (r *reading) nested(pointer string) {
+	r.object(func(key string) {
+		switch {
+		case key == "value" && r.peek() == '[':
+			r.elements(pointer + "/value")
+		case key == "nextLink":
+			r.page()
+		default:
+			r.skip()
+		}
+	})
+}
+
+// resource reads one resource.
+func (r *reading) resource(h heading) {
+	typ := strings.ToLower(h.typ)
+	if typ == "microsoft.web/sites/config" {
+		typ += "/" + fold(lastSegment(h.id))
+	}
+	c := r.classes.byName[typ]
+	if c == nil {
+		o := &Other{}
+		r.into(o)
+		if r.name(&o.Resource); r.register(o) == Thing(o) {
+			r.e.Others = append(r.e.Others, o)
+		}
+		return
+	}
+	x := reflect.New(c.t)
+	r.into(x.Interface())
+	if r.err == nil {
+		r.keep(c, x, h.id)
+	}
+}
+
+// name completes a resource's name: in ARM the last part of its id.
+func (r *reading) name(b *Resource) {
+	if b.ID != "" && b.Address == "" {
+		b.Name = lastSegment(strings.TrimSuffix(b.ID, "/"))
+	}
+}
+
+// keep files what was read, and what it holds, in the estate.
+func (r *reading) keep(c *class, x reflect.Value, id string) {
+	if !c.thing {
+		p := x.Interface().(interface{ part() *Part }).part()
+		p.ID, p.Name = id, lastSegment(id)
+		r.later = append(r.later, func() { r.joinPart(c, x, r.parent(c, id, p.At)) })
+		return
+	}
+	t := x.Interface().(Thing)
+	r.name(t.Base())
+	if f, ok := t.(interface{ complete() }); ok {
+		f.complete()
+	}
+	was := r.register(t)
+	x = reflect.ValueOf(was)
+	if was == t && c.all >= 0 {
+		push(reflect.ValueOf(r.e).Elem().Field(c.all), x)
+	}
+	r.hold(c, x)
+	if c.up >= 0 && x.Elem().Field(c.up).IsNil() {
+		// The parent may follow in the document.
+		r.later = append(r.later, func() {
+			if x.Elem().Field(c.up).IsNil() {
+				r.adopt(c, x, r.parent(c, id, t.Base().At))
+			}
+		})
+	}
+}
+
+// adopt makes p the parent of x, a child of class c.
+func (r *reading) adopt(c *class, x, p reflect.Value) {
+	x.Elem().Field(c.up).Set(p)
+	for _, k := range c.parent.kids {
+		if k.class == c && k.field >= 0 {
+			push(p.Elem().Field(k.field), x)
+		}
+	}
+}
+
+// hold files the children that x embeds. What was read on its own before
+// takes the embedded one in.
+func (r *reading) hold(c *class, x reflect.Value) {
+	for _, k := range c.kids {
+		if k.field < 0 {
+			continue
+		}
+		list := x.Elem().Field(k.field)
+		if k.class.thing {
+			r.holdThings(k.class, x, list)
+		} else {
+			r.holdParts(k.class, x, list)
+		}
+	}
+}
+
+func (r *reading) holdThings(c *class, parent, list reflect.Value) {
+	base := parent.Interface().(Thing).Base()
+	kept := 0
+	for i := range list.Len() {
+		child := list.Index(i)
+		t := child.Interface().(Thing)
+		b := t.Base()
+		if b.ID == "" {
+			b.ID = base.ID + "/" + c.segment() + "/" + b.Name
+		}
+		if b.Type == "" {
+			b.Type = c.name
+		}
+		r.name(b)
+		if len(r.gone) > 0 && b.Address == "" && r.gone[goneKey(c.segment(), base.Name, b.Name)] {
+			continue
+		}
+		if !child.Elem().Field(c.up).IsNil() { // held before the merge of its parent
+			list.Index(kept).Set(child)
+			kept++
+			continue
+		}
+		was := r.register(t)
+		if was == t && c.all >= 0 {
+			push(reflect.ValueOf(r.e).Elem().Field(c.all), child)
+		}
+		child = reflect.ValueOf(was)
+		r.hold(c, child)
+		if up := child.Elem().Field(c.up); up.IsNil() {
+			up.Set(parent)
+			list.Index(kept).Set(child)
+			kept++
+		}
+	}
+	list.SetLen(kept)
+}
+
+// holdParts names the parent of embedded rules or routes and merges those of
+// one name.
+func (r *reading) holdParts(c *class, parent, list reflect.Value) {
+	base := parent.Interface().(Thing).Base()
+	seen := make(map[string]reflect.Value, list.Len())
+	kept := 0
+	for i := range list.Len() {
+		part := list.Index(i)
+		p := part.Interface().(interface{ part() *Part }).part()
+		if p.ID == "" {
+			p.ID = base.ID + "/" + c.segment() + "/" + p.Name
+		}
+		if up := part.Elem().Field(c.up); up.IsNil() {
+			up.Set(parent)
+			if len(r.gone) > 0 && p.ID == base.ID+"/"+c.segment()+"/"+p.Name && r.gone[goneKey(c.segment(), base.Name, p.Name)] {
+				continue
+			}
+		}
+		name := strings.ToLower(p.Name)
+		if was, twice := seen[name]; twice && was != part {
+			r.merge(was, part, p.ID)
+			continue
+		}
+		seen[name] = part
+		list.Index(kept).Set(part)
+		kept++
+	}
+	list.SetLen(kept)
+}
+
+// goneKey names a child by what it is, its parent's name and its own.
+func goneKey(segment, parent, name string) string {
+	return strings.ToLower(segment + "|" + parent + "|" + name)
+}
+
+// joinPart adds a rule or route that was read on its own to its table.
+func (r *reading) joinPart(c *class, part, parent reflect.Value) {
+	for _, k := range c.parent.kids {
+		if k.class == c {
+			push(parent.Elem().Field(k.field), part)
+			r.touched[parent.Interface().(Thing)] = func() { r.holdParts(c, parent, parent.Elem().Field(k.field)) }
+		}
+	}
+}
+
+// parent finds the resource that a child of class c with this id lies in, or
+// makes a stub of it.
+func (r *reading) parent(c *class, id string, at At) reflect.Value {
+	up := parentID(id)
+	if t := r.e.byID[fold(up)]; t != nil && reflect.TypeOf(t).Elem() == c.parent.t {
+		return reflect.ValueOf(t)
+	}
+	x := reflect.New(c.parent.t)
+	b := x.Interface().(Thing).Base()
+	b.ID, b.Type, b.At, b.Stub = up, c.parent.name, at, true
+	r.keep(c.parent, x, up)
+	return x
+}
+
+// register files a resource under its id; the one that was there before is
+// merged with it and returned.
+func (r *reading) register(t Thing) Thing {
+	key := fold(t.Base().ID)
+	was, ok := r.e.byID[key]
+	switch {
+	case !ok:
+		r.e.byID[key] = t
+		return t
+	case was == t:
+		return t
+	case reflect.TypeOf(was) != reflect.TypeOf(t):
+		// One id, two types: neither can be trusted.
+		was.Base().Doubt, t.Base().Doubt = t.Base().At, was.Base().At
+		r.e.Conflicts = append(r.e.Conflicts, Conflict{t.Base().ID, was.Base().At, t.Base().At})
+		return t
+	}
+	r.merge(reflect.ValueOf(was), reflect.ValueOf(t), t.Base().ID)
+	return was
+}
+
+// finish links what was read.
+func (r *reading) finish() *Estate {
+	for len(r.later) > 0 {
+		now := r.later
+		r.later = nil
+		for _, f := range now {
+			f()
+		}
+	}
+	for _, f := range r.touched {
+		f()
+	}
+	for _, l := range r.refs {
+		l.link(r.e.byID)
+	}
+	for _, d := range r.e.DiagnosticSettings {
+		d.Target.link(r.e.byID)
+	}
+	for _, p := range r.e.PrivateEndpoints {
+		for _, g := range p.ZoneGroups {
+			g.settle()
+		}
+	}
+	slices.SortFunc(r.e.Conflicts, func(a, b Conflict) int { return cmp.Compare(a.Second, b.Second) })
+	r.e.Misread = r.misread
+	return r.e
+}
+
+func push(list, x reflect.Value) { list.Set(reflect.Append(list, x)) }
+
+func parentID(id string) string {
+	for range 2 {
+		i := strings.LastIndexByte(id, '/')
+		if i < 0 {
+			return ""
+		}
+		id = id[:i]
+	}
+	return id
+}
+
+func lastSegment(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+
+// typeOf is the ARM type that an id says, in lower case, for example
+// microsoft.network/virtualnetworks/subnets; empty for no resource's id.
+func typeOf(id string) string {
+	id = fold(id)
+	i := strings.LastIndex(id, "/providers/")
+	if i < 0 {
+		return ""
+	}
+	parts := strings.Split(id[i+len("/providers/"):], "/")
+	if len(parts) < 3 || len(parts)%2 == 0 {
+		return ""
+	}
+	t := parts[0]
+	for k := 1; k < len(parts); k += 2 {
+		t += "/" + parts[k]
+	}
+	return t
+}
