@@ -18,6 +18,7 @@ import (
 type commands struct {
 	node.Global
 	rehearsal
+	Verify  verifyCmd  `cmd:"" group:"try" help:"Judge whether an Azure OpenAI is private: who can reach it, by which rule."`
 	Gateway gatewayCmd `cmd:"" group:"services" help:"Run the gateway in front of a private Azure OpenAI."`
 	node.Commands
 	Key     keyCmd          `cmd:"" group:"operate" help:"Make gateway keys."`

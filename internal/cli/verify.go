@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"golang.org/x/term"
+
+	"github.com/ostiary/ostiary/internal/azure"
+	"github.com/ostiary/ostiary/internal/cli/node"
+	"github.com/ostiary/ostiary/internal/config"
+	"github.com/ostiary/ostiary/internal/estate"
+	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/posture"
+	"github.com/ostiary/ostiary/internal/report"
+	"github.com/ostiary/ostiary/internal/topology"
+)
+
+// verifyCmd is `verify`.
+type verifyCmd struct {
+	Judge   judgeCmd   `cmd:"" default:"withargs" help:"Judge an estate; this is what verify does without a word more."`
+	Diff    diffCmd    `cmd:"" help:"Compare two reports: what changed in who can reach."`
+	Explain explainCmd `cmd:"" help:"Explain a check: what it looks at, why, and which rules elsewhere are like it."`
+}
+
+type judgeCmd struct {
+	Snapshot     string   `xor:"source" required:"" placeholder:"FILE" help:"Resources as ARM returns them, or what --save kept."`
+	Plan         string   `xor:"source" required:"" placeholder:"FILE" help:"Output of terraform show -json."`
+	Live         bool     `xor:"source" required:"" help:"Read Azure with the login at hand; the role Reader is enough."`
+	Subscription []string `placeholder:"ID" help:"With --live: read these alone; may be repeated."`
+	Save         string   `placeholder:"FILE" help:"With --live: keep what was read."`
+	Client       []string `placeholder:"ID" help:"An intended client: id or name of a network, subnet, app or site, or a prefix; may be repeated. Without it, rules that admit on purpose say who is meant."`
+	Waivers      string   `placeholder:"FILE" help:"YAML with findings that are accepted until a day."`
+	Strict       bool     `help:"Let advice decide too."`
+	Format       string   `default:"table" enum:"table,json,sarif,junit,html" help:"table, json, sarif, junit or html (${default})."`
+	Out          string   `placeholder:"FILE" help:"Write the report here; the verdict is still said."`
+	All          bool     `help:"With table: list what passed too."`
+	probeFlags
+}
+
+// Help is shown by --help.
+func (*judgeCmd) Help() string { return verifyHelp }
+
+// Help is shown by verify --help.
+func (*verifyCmd) Help() string { return verifyHelp }
+
+const verifyHelp = `It follows names, routes and security groups as Azure does, and says who can reach
+the model, by which rule. It sends nothing into the network that it judges, unless
+--probe asks it to look.
+
+Exit codes: 0 private, 1 open, 2 usage, 3 could not find out.
+
+Examples:
+  ostiary verify --live --save estate.json
+  ostiary verify --snapshot estate.json --client snet-apps --format html --out report.html
+  terraform show -json plan.bin > plan.json && ostiary verify --plan plan.json --format sarif --out ostiary.sarif
+  ostiary verify diff before.json after.json`
+
+// Run judges and reports.
+func (c *judgeCmd) Run(env *node.Env, version node.Version) error {
+	o := posture.Options{Clients: c.Client, Now: time.Now()}
+	if err := c.waivers(&o); err != nil {
+		return err
+	}
+	e, err := c.read(env, &o)
+	if err != nil {
+		return err
+	}
+	r := posture.Judge(e, topology.New(e, topology.Config{}), o)
+	if err := c.look(env, &r); err != nil {
+		return err
+	}
+	if err := c.write(env, r, version); err != nil {
+		return err
+	}
+	return c.verdict(r)
+}
+
+// waivers reads the file of accepted findings.
+func (c *judgeCmd) waivers(o *posture.Options) error {
+	if c.Waivers == "" {
+		return nil
+	}
+	var f struct {
+		Waivers []posture.Waiver `yaml:"waivers" config:"required" doc:"findings that are accepted until a day"`
+	}
+	err := config.Load(c.Waivers, &f, config.Options{})
+	o.Waivers = f.Waivers
+	return err
+}
+
+// read opens the source that was named.
+func (c *judgeCmd) read(env *node.Env, o *posture.Options) (*estate.Estate, error) {
+	if c.Live {
+		s, err := c.readLive(env)
+		if err != nil {
+			return nil, err
+		}
+		return fromSnapshot(s, o)
+	}
+	path := c.Snapshot + c.Plan
+	o.Source, o.Taken = path, o.Now
+	if info, err := os.Stat(path); err == nil {
+		o.Taken = info.ModTime()
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "cannot read the estate").Because(err)
+	}
+	defer func() { _ = f.Close() }()
+	if c.Snapshot != "" && savedByUs(f) {
+		s, err := azure.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return fromSnapshot(s, o)
+	}
+	read := estate.ReadARM
+	if c.Plan != "" {
+		read = estate.ReadPlan
+	}
+	e, err := read(f, estate.Options{})
+	if at, ok := errors.AsType[*fault.Error](err); ok {
+		err = at.At(strings.TrimSuffix(path+": "+at.Where, ": "))
+	}
+	return e, err
+}
+
+// savedByUs says whether a file begins as --save writes it: such a file also
+// tells when it was read, and what could not be.
+func savedByUs(f *os.File) bool {
+	head := make([]byte, 512)
+	n, err := f.ReadAt(head, 0)
+	return (err == nil || errors.Is(err, io.EOF)) && bytes.Contains(head[:n], []byte(azure.Format))
+}
+
+// fromSnapshot reads what Azure showed. What was listed and not refused is
+// listed wholly: a type without a resource is then known to have none.
+func fromSnapshot(s azure.Snapshot, o *posture.Options) (*estate.Estate, error) {
+	names := make([]string, 0, len(s.Subscriptions))
+	for _, sub := range s.Subscriptions {
+		names = append(names, sub.ID)
+	}
+	o.Source, o.Taken = "subscriptions "+strings.Join(names, ", "), s.Taken
+	for listed := range s.APIVersions {
+		refused := func(g azure.Gap) bool { return g.Type == "" || strings.EqualFold(g.Type, listed) }
+		if !slices.ContainsFunc(s.Unreadable, refused) {
+			o.Listed = append(o.Listed, listed)
+		}
+	}
+	slices.Sort(o.Listed)
+	data, err := s.JSON()
+	if err != nil {
+		return nil, err
+	}
+	return estate.ReadARM(bytes.NewReader(data), estate.Options{})
+}
+
+// readLive reads Azure with the login at hand, and says how far it is.
+func (c *judgeCmd) readLive(env *node.Env) (azure.Snapshot, error) {
+	login, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return azure.Snapshot{}, fault.New(fault.Unavailable, "no login to Azure").
+			Fix("sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET").Because(err)
+	}
+	s, err := azure.Read(env.Ctx, azure.Config{
+		Credential: login, Subscriptions: c.Subscription, Log: env.Log,
+		Progress: func(done, total int, what string) {
+			if isTerminal(env.Err) {
+				_, _ = fmt.Fprintf(env.Err, "\r\x1b[Kread %d of %d  %s", done, total, what)
+			}
+		},
+	})
+	if isTerminal(env.Err) {
+		_, _ = fmt.Fprint(env.Err, "\r\x1b[K")
+	}
+	if err == nil && c.Save != "" {
+		err = s.WriteFile(c.Save)
+	}
+	return s, err
+}
+
+// write renders the report to the file or the terminal.
+func (c *judgeCmd) write(env *node.Env, r posture.Report, version node.Version) error {
+	out := env.Out
+	if c.Out != "" {
+		f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fault.New(fault.Invalid, "cannot write the report").Because(err)
+		}
+		defer func() { _ = f.Close() }()
+		out = f
+	}
+	if err := c.render(out, r, version); err != nil {
+		return err
+	}
+	if c.Out == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(env.Out, "%s; the report is in %s\n", r.Verdict, c.Out)
+	return err
+}
+
+func (c *judgeCmd) render(out io.Writer, r posture.Report, version node.Version) error {
+	switch c.Format {
+	case "json":
+		return report.JSON(out, r)
+	case "sarif":
+		return report.SARIF(out, r, report.SARIFOptions{File: c.Snapshot + c.Plan, Version: string(version)})
+	case "junit":
+		return report.JUnit(out, r, report.JUnitOptions{})
+	case "html":
+		return report.HTML(out, r)
+	default:
+		width := 0
+		if f, ok := out.(*os.File); ok && isTerminal(out) {
+			if w, _, err := term.GetSize(int(f.Fd())); err == nil {
+				width = w
+			}
+		}
+		return report.Table(out, r, report.Options{Color: isTerminal(out), Width: width, All: c.All})
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// verdict maps the report to the exit code.
+func (c *judgeCmd) verdict(r posture.Report) error {
+	switch {
+	case r.Verdict == posture.Open:
+		return fault.New(fault.No, "the model is not private")
+	case r.Verdict == posture.Undecided:
+		return fault.New(fault.Unavailable, "whether the model is private cannot be told from this").
+			Fix("see what is unknown, and let the reader see it")
+	case c.Strict && adviceFails(r):
+		return fault.New(fault.No, "advice is not followed, and --strict lets it decide")
+	}
+	return nil
+}
+
+func adviceFails(r posture.Report) bool {
+	return slices.ContainsFunc(r.Findings, func(f posture.Finding) bool {
+		return f.Level == posture.Advice && f.Status == posture.Fail && f.Waiver == nil
+	})
+}
