@@ -64,8 +64,8 @@ func readReport(path string) (posture.Report, error) {
 
 // opened says whether somebody gets through who did not.
 func opened(c report.Change) bool {
-	return slices.ContainsFunc(c.Reach, func(r report.Reached) bool {
-		return slices.ContainsFunc(r.Places, func(p report.Places) bool { return len(p.Opened) > 0 })
+	return slices.ContainsFunc(c.Reach, func(d report.Door) bool {
+		return slices.ContainsFunc(d.Places, func(p report.Place) bool { return len(p.Opened) > 0 })
 	})
 }
 
