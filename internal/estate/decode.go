@@ -174,7 +174,7 @@ func (d *decoder) parts(slice reflect.Value, path []string) {
 	one := func(i int) {
 		outer, prefix := d.within, d.prefix
 		d.within, d.prefix = 0, append(slices.Clip(prefix), path...)
-		part := reflect.Value{}
+		var part reflect.Value
 		if d.overlaid && i < slice.Len() {
 			part = slice.Index(i)
 		} else {

@@ -49,7 +49,7 @@ func copyAll(b *strings.Builder, r io.Reader) (int64, error) {
 			b.Grow(max(n, b.Cap()))
 		}
 		b.Write(buf[:n])
-		if err == io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
+		if err == io.EOF {
 			return int64(b.Len()), nil
 		}
 		if err != nil {

@@ -5,10 +5,6 @@ import (
 	"github.com/ostiary/ostiary/internal/topology"
 )
 
-// most bounds the findings that one check gives of clients, so that a report
-// stays readable; the rest is counted in a note.
-const most = 50
-
 func clientsResolve() row {
 	return row{Check{
 		ID:    "clients-resolve",
@@ -19,9 +15,12 @@ func clientsResolve() row {
 	}, (*scene).resolving}
 }
 
+// resolving gives one finding for all clients of a network: they ask as it
+// does.
 func (s *scene) resolving() []Finding {
-	return s.tell(func(p *pair) Finding {
+	return s.tell(func(p *pair) Status { return p.resolves }, asker, func(p *pair) Finding {
 		f := s.client(p)
+		f.Resource = asker(p)
 		if p.vnet != nil {
 			f.Evidence = append(f.Evidence, sawList(s, p.vnet, p.vnet.DNSServers, "Azure's own"))
 		}
@@ -34,6 +33,15 @@ func (s *scene) resolving() []Finding {
 		}
 		return f.fail("%s cannot use %s: %s", p.name, p.to.Name, p.resolved).by("%s", chainText(p.chain)).mended(linkMend(p))
 	})
+}
+
+// asker is who asks for names: the network, unless an interface may have
+// servers of its own.
+func asker(p *pair) string {
+	if p.vnet == nil || p.machine {
+		return p.id
+	}
+	return idOf(p.vnet)
 }
 
 // chain is the steps of an answer as evidence.
@@ -65,7 +73,7 @@ func clientsReach() row {
 }
 
 func (s *scene) reaching() []Finding {
-	return s.tell(func(p *pair) Finding {
+	return s.tell(func(p *pair) Status { return p.reaches }, func(p *pair) string { return p.id }, func(p *pair) Finding {
 		f := s.client(p)
 		if p.door != nil {
 			f.Evidence = append(f.Evidence, s.decided(p.flow.Decider()), s.seen(p.door, estate.Mark{State: estate.Known, At: p.door.At}, "endpoint "+p.addr.String(), ""))
@@ -117,39 +125,34 @@ func (s *scene) client(p *pair) Finding {
 	return Finding{Resource: p.id, Evidence: []Evidence{{Resource: p.id, Pointer: s.pointer(p.at), Value: p.name}}}
 }
 
-// tell gives one finding for each pair that is not well, and one for each
-// account of all that are.
-func (s *scene) tell(judge func(*pair) Finding) []Finding {
+// tell gives one finding for each account of all clients that are well, and
+// one for all those of one name that are not. answer says which they are
+// without the cost of a finding.
+func (s *scene) tell(answer func(*pair) Status, name func(*pair) string, judge func(*pair) Finding) []Finding {
 	var all []Finding
-	told := 0
 	for _, a := range s.accounts {
-		var shown Finding
-		well := 0
+		groups, others := map[string]int{}, map[int][]string{}
 		for _, p := range s.pairs(a) {
-			f := judge(p)
-			switch {
-			case f.Status == Pass:
-				if well++; well == 1 {
-					shown = f
-				} else if well <= most {
-					shown.Evidence = append(shown.Evidence, f.Evidence[0])
+			key := string(answer(p))
+			if answer(p) != Pass {
+				key += name(p)
+			}
+			i, ok := groups[key]
+			if !ok {
+				groups[key] = len(all)
+				if all = append(all, judge(p)); answer(p) == Pass {
+					all[len(all)-1].Resource = idOf(a)
 				}
-			case told < most:
-				all = append(all, f)
-				told++
-			default:
-				told++
+				continue
+			}
+			others[i] = append(others[i], p.name)
+			if kept := &all[i]; len(kept.Evidence) < mostEvidence {
+				kept.Evidence = append(kept.Evidence, s.client(p).Evidence[0])
 			}
 		}
-		if well > 0 {
-			if shown.Resource = idOf(a); well > 1 {
-				shown.What += ", and " + count(well-1, "other client likewise", "other clients likewise")
-			}
-			all = append(all, shown)
+		for i, names := range others {
+			all[i].What += "; likewise " + few(names, 5)
 		}
-	}
-	if told > most {
-		s.note("%d more findings about clients were left out", told-most)
 	}
 	return all
 }

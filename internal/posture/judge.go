@@ -54,8 +54,39 @@ func Judge(e *estate.Estate, t *topology.Topology, o Options) Report {
 	r.Reached = s.reachedAll()
 	r.Map = s.draw(r.Findings)
 	r.Verdict = verdict(r.Findings, len(s.accounts) > 0)
+	r.Findings = s.bounded(r.Findings)
 	r.Notes = slices.Concat(o.Notes, s.notes)
 	return r
+}
+
+// What a report shows at most, so that it stays readable: of one check, and of
+// one finding.
+const (
+	mostFindings = 100
+	mostEvidence = 50
+)
+
+// bounded leaves out the last findings of a check that has too many. They are
+// in the verdict, and a note counts them.
+func (s *scene) bounded(findings []Finding) []Finding {
+	count, left := map[string]int{}, map[string]int{}
+	kept := findings[:0]
+	for _, f := range findings {
+		if f.Status != Pass {
+			count[f.ID]++
+		}
+		if f.Status != Pass && count[f.ID] > mostFindings {
+			left[f.ID]++
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	for _, c := range Checks() {
+		if left[c.ID] > 0 {
+			s.note("%d more findings of %s are not shown; the verdict counts them", left[c.ID], c.ID)
+		}
+	}
+	return kept
 }
 
 // remark notes what a reader must know to weigh the findings.

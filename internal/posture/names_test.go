@@ -62,9 +62,9 @@ func TestNames(t *testing.T) {
 		{name: "a machine's own", more: machine, check: "dns-servers-forward", about: net + "/networkInterfaces/m", status: Fail, says: "9.9.9.9"},
 
 		{name: "resolves", check: "clients-resolve", about: account, status: Pass, says: "model.openai.azure.com resolves to 10.0.2.4"},
-		{name: "publicly", oldNew: []string{linkTo, nothing}, check: "clients-resolve", about: apps, status: Fail, says: "public"},
-		{name: "not at all", oldNew: []string{aModel, `"id":"` + zoneID + `/A/modell","name":"modell"`}, check: "clients-resolve", about: apps, status: Fail, says: "no such name"},
-		{name: "by hearsay", oldNew: []string{linkTo, `"virtualNetwork":{"id":7}`}, check: "clients-resolve", about: apps, status: Unknown},
+		{name: "publicly", oldNew: []string{linkTo, nothing}, check: "clients-resolve", about: vnet, status: Fail, says: "public"},
+		{name: "not at all", oldNew: []string{aModel, `"id":"` + zoneID + `/A/modell","name":"modell"`}, check: "clients-resolve", about: vnet, status: Fail, says: "no such name"},
+		{name: "by hearsay", oldNew: []string{linkTo, `"virtualNetwork":{"id":7}`}, check: "clients-resolve", about: vnet, status: Unknown},
 	} {
 		c.run(t)
 	}

@@ -47,10 +47,6 @@ func (s *scene) inspected() []Finding {
 				mended(hcl("azurerm_subnet", p.door.Subnet.To, `private_endpoint_network_policies = "Enabled" # and a route for the endpoint's subnet to the firewall in the client's route table`), "")
 		}
 		all = append(all, f)
-		if len(all) == most {
-			s.note("more clients may go round a firewall: only %d are listed", most)
-			break
-		}
 	}
 	return all
 }

@@ -25,7 +25,9 @@ func TestNothingIsNeverPrivate(t *testing.T) {
 }
 
 func TestGapsKeepTheVerdictOpen(t *testing.T) {
-	gap := func(scope string) []string { return []string{`{"id":"` + scope + `","error":{"code":"AuthorizationFailed"}}`} }
+	gap := func(scope string) []string {
+		return []string{`{"id":"` + scope + `","error":{"code":"AuthorizationFailed"}}`}
+	}
 	for _, c := range []struct {
 		scope  string
 		status Status

@@ -46,7 +46,10 @@ type SARIFOptions struct {
 // must and failing advice a warning, unknown advice a note; a waived finding
 // carries an accepted suppression.
 func SARIF(w io.Writer, r posture.Report, o SARIFOptions) error {
-	r = normal(r)
+	return writeJSON(w, sarifOf(normal(r), o, sarifResults))
+}
+
+func sarifOf(r posture.Report, o SARIFOptions, most int) sarifLog {
 	if o.File == "" {
 		o.File = r.Source
 	}
@@ -63,19 +66,19 @@ func SARIF(w io.Writer, r posture.Report, o SARIFOptions) error {
 	for _, f := range r.Findings {
 		switch state := StateOf(f); {
 		case state == Pass:
-		case len(run.Results) == sarifResults:
+		case len(run.Results) == most:
 			left++
 		default:
 			run.Results = append(run.Results, b.result(f, state))
 		}
 	}
 	if left > 0 {
-		r.Notes = append([]string{fmt.Sprintf("%d further findings are left out: code scanning takes at most %d. The JSON report has them all.", left, sarifResults)}, r.Notes...)
+		r.Notes = append([]string{fmt.Sprintf("%d further findings are left out: code scanning takes at most %d. The JSON report has them all.", left, most)}, r.Notes...)
 	}
 	for _, note := range r.Notes {
 		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications, sarifNotification{Level: "note", Message: sarifMessage{clean(note)}})
 	}
-	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+	return sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}}
 }
 
 type sarifBuilder struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,7 +12,7 @@ import (
 	"github.com/ostiary/ostiary/internal/posture"
 )
 
-func sarifOf(t *testing.T, r posture.Report, o SARIFOptions) sarifRun {
+func sarifRunOf(t *testing.T, r posture.Report, o SARIFOptions) sarifRun {
 	t.Helper()
 	var b bytes.Buffer
 	if err := SARIF(&b, r, o); err != nil {
@@ -35,7 +34,7 @@ func sarifOf(t *testing.T, r posture.Report, o SARIFOptions) sarifRun {
 // of sarif.go has its source.
 func TestSARIFIsWhatGitHubTakes(t *testing.T) {
 	for name, r := range samples() {
-		run := sarifOf(t, r, SARIFOptions{})
+		run := sarifRunOf(t, r, SARIFOptions{})
 		rules := map[string]bool{}
 		for i, rule := range run.Tool.Driver.Rules {
 			at := fmt.Sprintf("%s: rule %d %.20q", name, i, rule.ID)
@@ -77,7 +76,7 @@ func TestSARIFIsWhatGitHubTakes(t *testing.T) {
 }
 
 func TestSARIFLevelsAndSuppressions(t *testing.T) {
-	run := sarifOf(t, small(), SARIFOptions{})
+	run := sarifRunOf(t, small(), SARIFOptions{})
 	got := map[string]string{}
 	for _, result := range run.Results {
 		got[result.RuleID] = fmt.Sprintf("%s %d", result.Level, len(result.Suppressions))
@@ -94,20 +93,20 @@ func TestSARIFLevelsAndSuppressions(t *testing.T) {
 	}
 	advice := small()
 	advice.Findings = []posture.Finding{{ID: "x", Status: posture.Unknown, Level: posture.Advice}}
-	if run := sarifOf(t, advice, SARIFOptions{}); run.Results[0].Level != "note" || run.Tool.Driver.Rules[0].Config.Level != "warning" {
+	if run := sarifRunOf(t, advice, SARIFOptions{}); run.Results[0].Level != "note" || run.Tool.Driver.Rules[0].Config.Level != "warning" {
 		t.Errorf("unknown advice: %+v", run.Results[0])
 	}
 	// A check that advises on one resource and decides for another is a rule
 	// that decides.
 	advice.Findings = append(advice.Findings, posture.Finding{ID: "x", Status: posture.Pass, Level: posture.Must})
-	if run := sarifOf(t, advice, SARIFOptions{}); run.Tool.Driver.Rules[0].Config.Level != "error" {
+	if run := sarifRunOf(t, advice, SARIFOptions{}); run.Tool.Driver.Rules[0].Config.Level != "error" {
 		t.Error("the rule has its weakest level")
 	}
 }
 
 func TestSARIFPlaces(t *testing.T) {
 	var asked []string
-	run := sarifOf(t, small(), SARIFOptions{File: "infra/my estate.json", Version: "0.2.0", Lines: func(pointer string) int {
+	run := sarifRunOf(t, small(), SARIFOptions{File: "infra/my estate.json", Version: "0.2.0", Lines: func(pointer string) int {
 		asked = append(asked, pointer)
 		return 42
 	}})
@@ -138,7 +137,7 @@ func TestFingerprintsHold(t *testing.T) {
 			f.Evidence[j].Pointer = "/99" + f.Evidence[j].Pointer
 		}
 	}
-	before, after := sarifOf(t, small(), SARIFOptions{}), sarifOf(t, moved, SARIFOptions{File: "other.json"})
+	before, after := sarifRunOf(t, small(), SARIFOptions{}), sarifRunOf(t, moved, SARIFOptions{File: "other.json"})
 	for i := range before.Results {
 		if before.Results[i].Fingerprints[fingerprint] != after.Results[i].Fingerprints[fingerprint] {
 			t.Errorf("%s: another alert after the file changed", before.Results[i].RuleID)
@@ -147,17 +146,13 @@ func TestFingerprintsHold(t *testing.T) {
 }
 
 func TestSARIFSaysWhatItLeavesOut(t *testing.T) {
-	r := small()
-	r.Findings = nil
-	for i := range sarifResults + 10 {
-		r.Findings = append(r.Findings, posture.Finding{ID: "x", Status: posture.Fail, Level: posture.Must, Resource: strconv.Itoa(i), What: "x"})
+	run := sarifOf(normal(small()), SARIFOptions{}, 3).Runs[0]
+	if len(run.Results) != 3 || run.Results[0].Level != "error" {
+		t.Errorf("%d results, the first %s", len(run.Results), run.Results[0].Level)
 	}
-	run := sarifOf(t, r, SARIFOptions{})
-	if len(run.Results) != sarifResults {
-		t.Errorf("%d results", len(run.Results))
-	}
-	if note := run.Invocations[0].Notifications[0].Message.Text; !strings.HasPrefix(note, "10 further findings are left out") {
-		t.Errorf("says %q", note)
+	notes := run.Invocations[0].Notifications
+	if want := "2 further findings are left out: code scanning takes at most 3. The JSON report has them all."; len(notes) != 3 || notes[0].Message.Text != want {
+		t.Errorf("notes %+v", notes)
 	}
 }
 

@@ -249,10 +249,8 @@ func ipRule(a *estate.Account, who caller) (at estate.At, t tri) {
 func (t *Topology) perimeter(a *estate.Account, who caller) (h Hop, speaks bool) {
 	for _, p := range t.perimetersOf(a) {
 		h = Hop{Step: StepAccount, ID: p.id, At: p.at}
-		match := no
-		if p.profile == nil {
-			match = maybe
-		} else {
+		match := maybe
+		if p.profile != nil {
 			match = p.profileMatch(who, &h)
 		}
 		mode, ok := p.mode.Or("Learning")

@@ -389,7 +389,7 @@ func (t *Topology) flowToInterface(from Place, nic *estate.Interface, port Port)
 	best := Flow{Verdict: Denied}
 	for _, h := range hosts {
 		d := dest{sub: h.sub, host: h, end: end{addr: h.addr}}
-		f := Flow{}
+		var f Flow
 		if from.kind == placeInternet {
 			f = t.inFromInternet(from, d, port)
 		} else {

@@ -23,7 +23,7 @@ var Full = Size{VNets: 10_000, Rules: 100_000, Endpoints: 200} //nolint:gocheckn
 // subnet whose group binds them.
 func Big(w io.Writer, size Size) error {
 	b := &big{Writer: bufio.NewWriterSize(w, 1<<20), size: size}
-	b.WriteString("[")
+	b.text("[")
 	for v := range size.VNets {
 		if v%100 == 0 {
 			b.hub(v)
@@ -35,7 +35,7 @@ func Big(w io.Writer, size Size) error {
 		b.endpoint(p)
 	}
 	b.zone()
-	b.WriteString("\n]\n")
+	b.text("\n]\n")
 	return b.Flush()
 }
 
@@ -52,16 +52,19 @@ type big struct {
 
 func (b *big) element(format string, args ...any) {
 	if b.begun {
-		b.WriteString(",")
+		b.text(",")
 	}
 	b.begun = true
-	fmt.Fprintf(b, "\n"+format, args...)
+	b.text(fmt.Sprintf("\n"+format, args...))
 }
+
+// text writes; a bufio.Writer keeps its first error for Flush.
+func (b *big) text(s string) { _, _ = b.WriteString(s) }
 
 // id is the id of a network resource of the estate's v-th network.
 func id(v int, rest string) string { return fmt.Sprintf(net, v/1000, v) + rest }
 
-// VNetID, SubnetID and EndpointID are ids that Big uses.
+// VNetID is the id of a network; the ids below go with it.
 func VNetID(v int) string { return id(v, fmt.Sprintf("/virtualNetworks/vnet-%05d", v)) }
 
 // SubnetID is the id of a subnet: apps and data in a spoke, endpoints in a hub.
