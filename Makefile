@@ -47,7 +47,7 @@ bench: build ## measure; docs/benchmarks.md holds the results
 
 torture: ## the long suites: minutes of fuzzing and fault injection
 	@FUZZTIME=2m sh scripts/fuzz.sh
-	OSTIARY_TORTURE=1 $(GO) test -count=1 -timeout 30m ./internal/ledger/... ./internal/channel/... ./e2e/...
+	OSTIARY_TORTURE=1 $(GO) test -count=1 -timeout 60m ./internal/ledger/... ./internal/channel/... ./internal/topology/... ./internal/posture/... ./internal/report/... ./e2e/...
 
 clean: ## remove what was built
 	rm -rf $(BIN)

@@ -215,7 +215,7 @@ func (c *judgeCmd) render(out io.Writer, r posture.Report, version node.Version)
 	case "sarif":
 		return report.SARIF(out, r, report.SARIFOptions{File: c.Snapshot + c.Plan, Version: string(version)})
 	case "junit":
-		return report.JUnit(out, r, report.JUnitOptions{})
+		return report.JUnit(out, r, report.JUnitOptions{Strict: c.Strict})
 	case "html":
 		return report.HTML(out, r)
 	default:
