@@ -37,8 +37,13 @@ type field interface {
 	doubt(at At)
 }
 
-// gatherer is a field that collects the elements of an array.
-type gatherer interface{ gather(at At) }
+// gatherer is a field that collects the elements of an array. more adds one
+// that is not known, size counts them.
+type gatherer interface {
+	gather(at At)
+	more(at At)
+	size() int
+}
 
 // placed is a resource or a part of one.
 type placed interface{ placeAt(at At) }
@@ -107,12 +112,29 @@ func (d *decoder) members(v reflect.Value, n *node) {
 			}
 		}
 		d.within++
-		d.array(func(int) { d.members(v, n) })
+		d.array(func(int) { d.element(v, n) })
 		d.within--
 	default:
 		if d.obscure() {
 			d.doubt(v, n, at)
 		}
+	}
+}
+
+// element reads one object of an array. Where the array stands for one list
+// alone, an object that gives it nothing is an element that is not known.
+func (d *decoder) element(v reflect.Value, n *node) {
+	var list gatherer
+	if len(n.below) == 1 && !d.overlaid && d.shapes.tag == "arm" {
+		list, _ = v.FieldByIndex(n.below[0].index).Addr().Interface().(gatherer)
+	}
+	if list == nil {
+		d.members(v, n)
+		return
+	}
+	at, before := d.at(), list.size()
+	if d.members(v, n); list.size() == before {
+		list.more(at)
 	}
 }
 
@@ -150,7 +172,10 @@ func (d *decoder) obscure() bool {
 // doubt makes every field under n unknown that is not known.
 func (d *decoder) doubt(v reflect.Value, n *node, at At) {
 	for _, l := range n.below {
-		if f, ok := v.FieldByIndex(l.index).Addr().Interface().(field); ok {
+		f := v.FieldByIndex(l.index).Addr().Interface()
+		if g, ok := f.(gatherer); ok && d.within > 0 && !d.overlaid {
+			g.more(at)
+		} else if f, ok := f.(field); ok {
 			f.doubt(at)
 		}
 	}

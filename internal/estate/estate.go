@@ -166,5 +166,20 @@ func (e *Estate) Missing(id string) *Gap {
 	return nil
 }
 
+// Veiled reports whether a part of the resource may not have been read: a gap
+// lies on it, around it or below it.
+func (e *Estate) Veiled(id string) bool {
+	if len(e.Gaps) == 0 {
+		return false
+	}
+	below := fold(id) + "/"
+	for i := range e.Gaps {
+		if strings.HasPrefix(fold(e.Gaps[i].ID), below) {
+			return true
+		}
+	}
+	return e.Missing(id) != nil
+}
+
 // fold makes ids comparable: ARM compares them without case.
 func fold(id string) string { return strings.ToLower(strings.TrimSuffix(id, "/")) }

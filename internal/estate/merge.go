@@ -68,8 +68,11 @@ func (r *reading) mergeBase(a, b *Resource) {
 		a.Address = b.Address
 	}
 	a.Location.join(&b.Location)
-	if a.Stub && !b.Stub {
-		a.Stub, a.At = false, b.At
+	switch {
+	case a.Stub && !b.Stub:
+		a.Stub, a.At, a.Partial = false, b.At, b.Partial
+	case !b.Stub:
+		a.Partial = a.Partial && b.Partial
 	}
 }
 

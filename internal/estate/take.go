@@ -89,11 +89,17 @@ func (l *List[T]) take(d *decoder, how leaf) {
 // in an array of objects.
 func (l *List[T]) doubtMore(d *decoder, at At) {
 	if l.State != Known || len(l.Items) == 0 || d.within > 0 {
-		l.State = Known
-		l.Items = append(l.Items, Value[T]{Mark: Mark{Unknown, at}})
-		l.At = at
+		l.Mark = Mark{Known, at}
+		l.more(at)
 	}
 }
+
+func (l *List[T]) more(at At) {
+	l.found(at)
+	l.Items = append(l.Items, Value[T]{Mark: Mark{Unknown, at}})
+}
+
+func (l *List[T]) size() int { return len(l.Items) }
 
 // add appends the element at hand, unless seen has it.
 func (l *List[T]) add(d *decoder, seen map[T]bool) {
@@ -158,27 +164,36 @@ func (l *Link) take(d *decoder, _ leaf)   { d.one(l, &l.ID, &l.Mark) }
 
 func (r *Refs[T]) gather(at At) { r.found(at) }
 
+func (r *Refs[T]) more(at At) {
+	r.found(at)
+	r.Items = append(r.Items, Ref[T]{Mark: Mark{Unknown, at}})
+}
+
+func (r *Refs[T]) size() int { return len(r.Items) }
+
 func (r *Refs[T]) take(d *decoder, _ leaf) {
 	at := d.at()
 	switch {
 	case d.overlaid:
-		if d.unknown() {
-			if r.State == Known && d.within > 0 {
-				r.Items = append(r.Items, Ref[T]{Mark: Mark{Unknown, at}})
-			}
-			r.doubt(at)
+		if d.unknown() && (r.State != Known || len(r.Items) == 0 || d.within > 0) {
+			r.Mark = Mark{Known, at}
+			r.more(at)
 		}
 	case d.peek() == '[':
 		r.found(at)
-		d.array(func(int) { r.add(d) })
+		d.array(func(int) { r.add(d, Unknown) }) // null in a list is an id not known yet
 	default:
-		r.add(d)
+		r.add(d, Absent)
 	}
 }
 
-func (r *Refs[T]) add(d *decoder) {
+// add appends the id at hand; none stands for the state none.
+func (r *Refs[T]) add(d *decoder, none State) {
 	at := d.at()
 	id, state := d.id()
+	if state == Absent {
+		state = none
+	}
 	if state == Absent {
 		return
 	}

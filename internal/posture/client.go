@@ -2,6 +2,7 @@ package posture
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/estate"
@@ -16,7 +17,7 @@ type client struct {
 	name    string
 	vnet    *estate.VirtualNetwork // nil for a site and for bare addresses
 	whole   bool                   // all of vnet, or of the site
-	site    string                 // id of the gateway's side
+	sites   []string               // ids under which a site is known: its gateways and connections
 	machine bool                   // an interface, which may have DNS servers of its own
 	set     topology.Set           // its addresses, unless whole
 	places  []topology.Place       // where it stands; none where that is not known
@@ -25,8 +26,11 @@ type client struct {
 
 // covers is the part of a group of sources that is this client.
 func (c *client) covers(g topology.Group) topology.Set {
+	here := func(id string) bool { return sameID(id, g.SiteID) }
 	switch {
-	case c.vnet != nil && c.vnet != g.Network, c.site != "" && !sameID(c.site, g.SiteID):
+	case g.From == topology.FromUnseen && sameID(c.id, g.Peering.Remote.ID):
+		return g.Set // a network that was not read, named by its id
+	case c.vnet != nil && c.vnet != g.Network, len(c.sites) > 0 && !slices.ContainsFunc(c.sites, here):
 		return nil
 	case c.whole:
 		return g.Set
@@ -119,12 +123,23 @@ func (s *scene) clientOf(t estate.Thing) []*client {
 			}
 		}
 	case *estate.LocalGateway, *estate.Gateway, *estate.Connection:
-		c.site, c.whole = idOf(t), true
+		c.sites, c.whole = append(s.connected(t), idOf(t)), true
 		c.stand(s, idOf(t))
 	default:
 		return nil
 	}
 	return []*client{c}
+}
+
+// connected are the ids of the connections of a gateway, or to a site.
+func (s *scene) connected(t estate.Thing) []string {
+	var ids []string
+	for _, c := range s.Connections {
+		if estate.Thing(c.Local.To) == t || estate.Thing(c.Gateway.To) == t {
+			ids = append(ids, idOf(c))
+		}
+	}
+	return ids
 }
 
 // ordinary reports whether a subnet holds machines that ask for themselves.
@@ -165,13 +180,20 @@ func (c *client) onInterface(s *scene, x *estate.Interface) {
 	c.stand(s, idOf(x))
 }
 
-// addressClient is a range of addresses. It stands in every network whose
-// subnets hold its first address.
+// addressClient is a range of addresses. It stands in every network and on
+// every site whose space holds its first address.
 func (s *scene) addressClient(given string, set topology.Set) *client {
 	c := &client{id: given, name: given, set: set}
 	for _, v := range s.VirtualNetworks {
 		if setOf(v.Space).Has(set[0].From) {
 			if p, ok := s.t.AddressIn(idOf(v), set[0].From); ok {
+				c.places = append(c.places, p)
+			}
+		}
+	}
+	for _, l := range s.LocalGateways {
+		if setOf(l.Space).Has(set[0].From) {
+			if p, ok := s.t.AddressAt(idOf(l), set[0].From); ok {
 				c.places = append(c.places, p)
 			}
 		}

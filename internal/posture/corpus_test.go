@@ -53,6 +53,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	}
 	for _, m := range corpus.Mutants() {
 		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel()
 			r := judgeJSON(t, m.JSON, m.Clients)
 			for _, w := range m.Want {
 				if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return tells(f, w) }) {
@@ -147,5 +148,30 @@ func TestSourcesAreJudged(t *testing.T) {
 				t.Errorf("%s", r.Verdict)
 			}
 		})
+	}
+}
+
+// A site is known by its local gateway's id or name, by its connection's, or
+// by its addresses; a network that was not read by its id.
+func TestSitesAreClientsUnderAllTheirNames(t *testing.T) {
+	var m corpus.Mutant
+	for _, x := range corpus.Mutants() {
+		if x.Name == "extra-site@on-premises" {
+			m = x
+		}
+	}
+	for _, name := range []string{"", "lgw-office", "cn-lgw-office", "192.168.0.0/16"} {
+		clients := slices.Clone(m.Clients)
+		want := Fail
+		if name != "" {
+			clients, want = append(clients, name), Pass
+		}
+		r := judgeJSON(t, m.JSON, clients)
+		if f := find(t, r, "reach-only-clients", ""); f.Status != want {
+			t.Errorf("%q: %s %s [%s]", name, f.Status, f.What, f.Witness)
+		}
+		if f := find(t, r, "clients-reach", ""); name != "" && f.Status != Pass {
+			t.Errorf("%q: %s %s [%s]", name, f.Status, f.What, f.Witness)
+		}
 	}
 }

@@ -41,6 +41,8 @@ func diagnostics(s *scene, a *subject) Finding {
 		f.Evidence = append(f.Evidence, s.seen(a, estate.Mark{At: a.At}, "", "no diagnostic setting"))
 	}
 	switch {
+	case s.veiled(a, "providers/Microsoft.Insights/diagnosticSettings"):
+		return f.doubt("the diagnostic settings of %s could not be read", a.Name)
 	case len(settings) == 0 && !s.Planned && len(s.DiagnosticSettings) == 0 && !s.listed("Microsoft.Insights/diagnosticSettings"):
 		return f.doubt("diagnostic settings were not listed")
 	case len(settings) == 0:

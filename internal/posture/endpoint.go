@@ -146,7 +146,7 @@ func forAccount(groups estate.List[string], name string) opinion {
 // hides reports whether a resource may exist though it was not read: its
 // scope could not be read, or its subscription was read and it is not there.
 func (s *scene) hides(id string) bool {
-	return s.Missing(id) != nil || s.subscriptions[subscriptionOf(id)]
+	return s.unlisted(id) || s.subscriptions[subscriptionOf(id)]
 }
 
 // oneSided judges a connection that the endpoint shows and the account does
@@ -219,6 +219,7 @@ func (s *scene) findDoors() {
 			byAccount[strings.ToLower(a.Address)] = a
 		}
 	}
+	var elsewhere []string
 	join := func(e *estate.PrivateEndpoint, l *estate.PrivateLink, manual bool) {
 		id := l.Target.ID
 		if l.Target.To != nil {
@@ -226,6 +227,9 @@ func (s *scene) findDoors() {
 		}
 		a := byAccount[strings.ToLower(strings.TrimSuffix(id, "/"))]
 		if a == nil || l.Target.State != estate.Known {
+			if l.Target.To == nil && strings.Contains(strings.ToLower(id), "/microsoft.cognitiveservices/accounts/") {
+				elsewhere = append(elsewhere, e.Name+" (to "+lastOf(id)+")")
+			}
 			return
 		}
 		d := &door{PrivateEndpoint: e, link: l, manual: manual}
@@ -243,6 +247,9 @@ func (s *scene) findDoors() {
 		for _, l := range e.Manual {
 			join(e, l, true)
 		}
+	}
+	if len(elsewhere) > 0 {
+		s.note("private endpoints lead to accounts that were not read, and that are not judged: %s", few(elsewhere, 5))
 	}
 }
 

@@ -63,7 +63,7 @@ func Judge(e *estate.Estate, t *topology.Topology, o Options) Report {
 // one finding.
 const (
 	mostFindings = 100
-	mostEvidence = 50
+	mostEvidence = 10
 )
 
 // bounded leaves out the last findings of a check that has too many. They are

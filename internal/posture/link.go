@@ -72,7 +72,7 @@ func (s *scene) linkTo(v *estate.VirtualNetwork, zone string, f *Finding) Status
 		answer = Unknown // that it is missing is zone-complete's matter
 	}
 	for _, z := range s.zones[zone] {
-		if z.Stub || z.Doubt != 0 || s.Missing(z.ID) != nil {
+		if z.Stub || z.Doubt != 0 || s.Missing(z.ID) != nil || s.veiled(z, "virtualNetworkLinks") {
 			answer = better(answer, Unknown)
 		}
 		if len(s.linksOf(z)[v]) == 0 {
@@ -154,6 +154,9 @@ func (s *scene) fallback() []Finding {
 	for _, z := range s.PrivateZones {
 		if !names[strings.ToLower(z.Name)] {
 			continue
+		}
+		if s.veiled(z, "virtualNetworkLinks") {
+			all = append(all, s.on(z).doubt("the links of %s could not be read", z.Name))
 		}
 		good := 0
 		for _, l := range z.Links {

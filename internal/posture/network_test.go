@@ -130,3 +130,26 @@ func TestAdminRules(t *testing.T) {
 		c.run(t)
 	}
 }
+
+// With an endpoint in each of two networks a client must reach the one that
+// its own zone leads to; the other will not do.
+func TestClientsReachWhatTheyResolve(t *testing.T) {
+	second := func(group string) []string {
+		return []string{
+			`{"id":"` + vnet + `/subnets/more","name":"more","type":"Microsoft.Network/virtualNetworks/subnets","properties":{"addressPrefix":"10.0.8.0/24","privateEndpointNetworkPolicies":"Enabled"` + group + `}}`,
+			`{"id":"` + net + `/privateEndpoints/two","name":"two","type":"Microsoft.Network/privateEndpoints","properties":{"subnet":{"id":"` + vnet + `/subnets/more"},"networkInterfaces":[{"id":"` + net + `/networkInterfaces/two.nic"}],
+			  "privateLinkServiceConnections":[{"name":"c","properties":{"privateLinkServiceId":"` + account + `","groupIds":["account"],"privateLinkServiceConnectionState":{"status":"Approved"}}}]}}`,
+			`{"id":"` + net + `/networkInterfaces/two.nic","name":"two.nic","type":"Microsoft.Network/networkInterfaces","properties":{"ipConfigurations":[{"name":"ip","properties":{"privateIPAddress":"10.0.8.4","subnet":{"id":"` + vnet + `/subnets/more"}}}]}}`,
+			`{"id":"` + account + `/privateEndpointConnections/d","name":"d","type":"Microsoft.CognitiveServices/accounts/privateEndpointConnections","properties":{"privateEndpoint":{"id":"` + net + `/privateEndpoints/two"},"groupIds":["account"],"privateLinkServiceConnectionState":{"status":"Approved"}}}`,
+		}
+	}
+	const record = `"aRecords":[{"ipv4Address":"10.0.2.4"}]`
+	shut := `,"networkSecurityGroup":{"id":"` + net + `/networkSecurityGroups/nsg"}` // its allow means the other address
+	for _, c := range []example{
+		{name: "led to the open one", more: second(shut), clients: []string{apps}, about: account, status: Pass, says: "10.0.2.4:443"},
+		{name: "led to the shut one", more: second(shut), oldNew: []string{record, `"aRecords":[{"ipv4Address":"10.0.8.4"}]`}, clients: []string{apps}, about: apps, status: Fail, says: "→ 10.0.8.4:443/tcp denied by rule deny-all"},
+	} {
+		c.check = "clients-reach"
+		c.run(t)
+	}
+}

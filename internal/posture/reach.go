@@ -115,7 +115,21 @@ func (s *scene) reachFindings() []Finding {
 // crowd is sources that one rule lets in, though they are not meant to come.
 type crowd struct {
 	first source
+	set   topology.Set // whose packet is the witness
 	who   []string
+}
+
+// witness takes a packet from elsewhere than the endpoint's own subnet, where
+// there is one: that is what a reader believes.
+func (c *crowd) witness(src source, near topology.Set, to netip.Addr) {
+	outside := src.set.Minus(near)
+	switch {
+	case !outside.Empty() && !c.set.Minus(near).Empty():
+	case !outside.Empty():
+		c.set = outside
+	case c.set.Empty() && to.IsValid():
+		c.set = src.set.Minus(topology.One(to))
+	}
 }
 
 // reachFinding says who else reaches a door: one finding for each rule that
@@ -125,24 +139,7 @@ func (s *scene) reachFinding(a *subject, d *door) []Finding {
 	if len(sources) == 0 {
 		return []Finding{s.on(d, sawRef(s, d, d.Subnet)).doubt("who reaches the endpoint %s of %s cannot be told", d.Name, a.Name)}
 	}
-	var crowds []*crowd
-	index := map[string]*crowd{}
-	var meant []string
-	for _, src := range sources {
-		if src.Verdict == topology.Denied {
-			continue
-		}
-		if src.intended {
-			meant = append(meant, sentence(src.Group, src.set))
-			continue
-		}
-		key := src.Verdict.String() + src.reason
-		if index[key] == nil {
-			index[key] = &crowd{first: src}
-			crowds = append(crowds, index[key])
-		}
-		index[key].who = append(index[key].who, sentence(src.Group, src.set))
-	}
+	crowds, meant := crowdsOf(d, sources)
 	var all []Finding
 	for _, c := range crowds {
 		all = append(all, s.strangers(a, d, c))
@@ -156,6 +153,33 @@ func (s *scene) reachFinding(a *subject, d *door) []Finding {
 		all = append(all, s.on(d).pass("no stranger reaches the endpoint %s of %s: %s", d.Name, a.Name, who))
 	}
 	return all
+}
+
+// crowdsOf sorts those who reach a door and are not meant to by what lets them
+// in, and names those who are meant to.
+func crowdsOf(d *door, sources []source) (crowds []*crowd, meant []string) {
+	var near topology.Set
+	if d.Subnet.To != nil {
+		near = setOf(d.Subnet.To.Prefixes)
+	}
+	index := map[string]*crowd{}
+	for _, src := range sources {
+		switch {
+		case src.Verdict == topology.Denied:
+			continue
+		case src.intended:
+			meant = append(meant, sentence(src.Group, src.set))
+			continue
+		}
+		key := src.Verdict.String() + src.reason
+		if index[key] == nil {
+			index[key] = &crowd{first: src}
+			crowds = append(crowds, index[key])
+		}
+		index[key].who = append(index[key].who, sentence(src.Group, src.set))
+		index[key].witness(src, near, d.address())
+	}
+	return crowds, meant
 }
 
 // hidden are subnets beside the endpoint, or in a network peered with its own,
@@ -187,7 +211,7 @@ func (s *scene) hidden(a *subject, d *door) []Finding {
 // strangers is the finding about sources that reach a door and should not.
 func (s *scene) strangers(a *subject, d *door, c *crowd) Finding {
 	f := s.on(d, s.decided(c.first.Decider()))
-	to := packet(sample(c.first.set), d.address(), a.called())
+	to := packet(sample(c.set), d.address(), a.called())
 	who := strings.Join(first(c.who, 5), "; ")
 	if c.first.Verdict == topology.Unknown {
 		f = f.doubt("others may reach the endpoint %s of %s: %s", d.Name, a.Name, who).by("%s undecided: %s", to, c.first.reason)

@@ -39,8 +39,11 @@ func (s *scene) record(z *estate.PrivateZone, a *subject, doors []*door, label, 
 // noRecord judges a zone that shows no record for the account.
 func (s *scene) noRecord(r resolved, z *estate.PrivateZone, a *subject, doors []*door, fqdn string, want []netip.Addr) resolved {
 	r.evidence = append(r.evidence, s.seen(z, estate.Mark{At: z.At}, "", "no record "+fqdn))
-	if s.Planned && keeps(doors, z) {
+	switch kept := keeps(doors, z); {
+	case s.Planned && kept == Pass:
 		return r // Azure makes the record with the zone group
+	case s.Planned && kept == Unknown:
+		return r.worst(Unknown, "whether a zone group will keep "+fqdn+" cannot be told", "")
 	}
 	for _, set := range z.Records {
 		if set.Kind == "A" && set.IPv4.State == estate.Known && len(want) > 0 && s.within(set.IPv4, want) {
@@ -71,18 +74,23 @@ func (s *scene) allRecords(z *estate.PrivateZone) bool {
 	return s.Planned || len(z.Records) > 0
 }
 
-func keeps(doors []*door, z *estate.PrivateZone) bool {
+// keeps passes where a zone group of the endpoints keeps a zone's records.
+func keeps(doors []*door, z *estate.PrivateZone) Status {
+	answer := Fail
 	for _, d := range doors {
 		for _, g := range d.ZoneGroups {
-			refs, _ := zonesOf(g)
+			refs, sure := zonesOf(g)
+			if !sure {
+				answer = better(answer, Unknown)
+			}
 			for _, ref := range refs {
 				if ref.To == z {
-					return true
+					return Pass
 				}
 			}
 		}
 	}
-	return false
+	return answer
 }
 
 // within reports whether every known address of a list is among those wanted.

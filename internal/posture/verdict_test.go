@@ -35,12 +35,36 @@ func TestGapsKeepTheVerdictOpen(t *testing.T) {
 		{"/subscriptions/00000000-0000-0000-0000-000000000002", Unknown},
 		{sub + "/resourceGroups/rg-secret", Unknown},
 		{sub + "/providers/Microsoft.CognitiveServices/accounts", Unknown},
+		{sub + "/providers/Microsoft.Network/virtualNetworks", Unknown},
+		{rg + "/providers/Microsoft.CognitiveServices/accounts/another", Unknown},
+		{rg + "/providers/Microsoft.App/containerApps/another", Unknown},
+		{account + "/deployments", Pass},
+		{sub + "/providers/Microsoft.CognitiveServices/deletedAccounts", Pass},
+		{sub + "/providers/Microsoft.Storage/storageAccounts", Pass},
 		{account + "/providers/Microsoft.Insights/diagnosticSettings", Pass},
 		{sub + "/providers/Microsoft.Authorization/roleAssignments", Pass},
 	} {
 		r := judgeJSON(t, []byte(edited(t, gap(c.scope))), nil)
 		if f := find(t, r, "read-whole", ""); f.Status != c.status || (r.Verdict == Private) != (c.status == Pass) {
 			t.Errorf("%s: %s (%s), %s", c.scope, f.Status, f.What, r.Verdict)
+		}
+	}
+	// What could not be read below a resource is unknown, not absent.
+	for _, c := range []struct{ scope, check, typ string }{
+		{pep + "/privateDnsZoneGroups", "zone-complete", "Microsoft.Network/privateEndpoints/privateDnsZoneGroups"},
+		{zoneID + "/virtualNetworkLinks", "zone-linked", "Microsoft.Network/privateDnsZones/virtualNetworkLinks"},
+		{zoneID + "/virtualNetworkLinks", "no-public-fallback", "Microsoft.Network/privateDnsZones/virtualNetworkLinks"},
+		{zoneID + "/virtualNetworkLinks", "clients-resolve", "Microsoft.Network/privateDnsZones/virtualNetworkLinks"},
+		{zoneID, "zone-complete", "Microsoft.Network/privateDnsZones/A"},
+		{account + "/providers/Microsoft.Insights/diagnosticSettings", "diagnostics-on", "Microsoft.CognitiveServices/accounts"},
+	} {
+		typ := c.typ // what is of this type is not in the document
+		if typ != "Microsoft.CognitiveServices/accounts" {
+			typ = "Microsoft.Network/else"
+		}
+		r := judgeJSON(t, []byte(edited(t, gap(c.scope), `"type":"`+c.typ+`"`, `"type":"`+typ+`"`)), nil)
+		if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == c.check && f.Status == Unknown }) {
+			t.Errorf("%s: %s is %s", c.scope, c.check, about(r, c.check))
 		}
 	}
 	// What cannot be read of the account itself is unknown in every check.

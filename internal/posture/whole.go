@@ -16,8 +16,8 @@ func readWhole() row {
 	}, (*scene).whole}
 }
 
-// whole finds the gaps that may hide an account or a network. A gap below one
-// resource is the matter of the checks that need that resource.
+// whole finds the gaps that may hide an account, a source or an app. Other
+// gaps are the matter of the checks that need what is not there.
 func (s *scene) whole() []Finding {
 	var all []Finding
 	for _, g := range s.Gaps {
@@ -25,27 +25,64 @@ func (s *scene) whole() []Finding {
 		switch {
 		case g.ID == "":
 			all = append(all, f.doubt("a page of the answer was not read: %s", g.Code))
-		case !narrowScope(g.ID):
+		case hides(g.ID):
 			all = append(all, f.doubt("%s could not be read (%s)", g.ID, g.Code).
 				mended("", "az role assignment create --role Reader --assignee <reader> --scope "+shell(g.ID)))
 		}
 	}
 	if len(all) == 0 {
-		all = append(all, Finding{}.pass("the source names nothing that it could not read"))
+		all = append(all, Finding{}.pass("the source names nothing that it could not read and that others do not name"))
 	}
 	return all
 }
 
-// narrowScope reports whether a scope can hold neither account nor network: it
-// lies at or below one resource, or among settings and role assignments.
-func narrowScope(id string) bool {
+// hides reports whether what could not be read may hold something that nothing
+// else names: a whole scope, a list of accounts, networks, endpoints, zones,
+// gateways or apps, or one account or app. What is named elsewhere is missed
+// there, and is unknown.
+func hides(id string) bool {
+	typ, single, below := gapType(id)
+	switch typ {
+	case "microsoft.cognitiveservices/accounts", "microsoft.app/containerapps", "microsoft.web/sites":
+		return !below
+	case "microsoft.network/virtualnetworks", "microsoft.network/privateendpoints", "microsoft.network/privatednszones",
+		"microsoft.network/virtualnetworkgateways", "microsoft.network/connections", "microsoft.network/networkinterfaces",
+		"microsoft.network/routetables", "microsoft.app/managedenvironments":
+		return !single && !below
+	case "":
+		return true
+	}
+	return false
+}
+
+// gapType is the type that an id says, in lower case; empty for a scope around
+// resources. single is true of one resource, below of what lies below one.
+func gapType(id string) (typ string, single, below bool) {
 	id = strings.ToLower(id)
 	i := strings.LastIndex(id, "/providers/")
 	if i < 0 {
-		return false
+		return "", false, false
 	}
 	parts := strings.Split(strings.Trim(id[i+len("/providers/"):], "/"), "/")
-	return len(parts) >= 3 || strings.HasPrefix(parts[0], "microsoft.insights") || strings.HasPrefix(parts[0], "microsoft.authorization")
+	if len(parts) < 2 {
+		return "", false, false
+	}
+	return parts[0] + "/" + parts[1], len(parts) == 3, len(parts) > 3
+}
+
+// veiled reports whether a list below a resource could not be read.
+func (s *scene) veiled(t estate.Thing, child string) bool {
+	return len(s.Gaps) > 0 && s.Missing(idOf(t)+"/"+child) != nil
+}
+
+// unlisted reports whether a resource may exist though it is not there: its
+// scope, or the list of its type in its subscription, could not be read.
+func (s *scene) unlisted(id string) bool {
+	if len(s.Gaps) == 0 {
+		return false
+	}
+	typ, _, _ := gapType(id)
+	return s.Missing(id) != nil || s.Missing("/subscriptions/"+subscriptionOf(id)+"/providers/"+typ) != nil
 }
 
 func hasAccount() row {

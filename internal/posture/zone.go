@@ -137,6 +137,9 @@ func zonesOf(g *estate.ZoneGroup) (refs []estate.Ref[estate.PrivateZone], sure b
 func (s *scene) kept(r resolved, a *subject, doors []*door, name string) (out resolved, unread bool) {
 	for _, d := range doors {
 		answer := Fail
+		if len(d.ZoneGroups) == 0 && s.veiled(d, "privateDnsZoneGroups") {
+			answer = Unknown
+		}
 		if len(d.ZoneGroups) == 0 {
 			r.evidence = append(r.evidence, s.seen(d, estate.Mark{At: d.At}, "", "no zone group"))
 		}

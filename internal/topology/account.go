@@ -57,15 +57,21 @@ func (t *Topology) egress(tr *trail, from Place, port Port) caller {
 		out := leaving(s, from.host)
 		out.pass(tr, &packet{from: end{addr: from.addr}, to: end{}, port: port})
 	} else {
-		f := uniform(sources(s, end{}, port))
+		f := uniform(from.leaving(end{}, port))
 		tr.hops, tr.verdict = f.Hops, f.Verdict
 	}
 	if tr.verdict == Denied {
 		return caller{}
 	}
 	who := caller{subnet: s.of, vouched: endpointService(s.of)}
-	if who.vouched == yes {
-		tr.add(Hop{Step: StepRoute, Verdict: Allowed, Note: NoteServiceEndpoint, ID: s.of.ID, At: s.of.ServiceEndpoints.At})
+	h := Hop{Step: StepRoute, Verdict: Allowed, Note: NoteServiceEndpoint, ID: s.of.ID, At: s.of.ServiceEndpoints.At}
+	switch who.vouched {
+	case yes:
+		tr.add(h)
+		return who
+	case maybe:
+		h.Verdict, h.Note, who.anyone = Unknown, NoteEgressUnclear, true
+		tr.add(h)
 		return who
 	}
 	before := len(tr.hops)
@@ -139,7 +145,7 @@ func publicAddress(r estate.Ref[estate.PublicIP]) (netip.Addr, bool) {
 // https://learn.microsoft.com/azure/private-link/network-security-perimeter-concepts
 func (t *Topology) admits(a *estate.Account, who caller) Hop {
 	h := Hop{Step: StepAccount, ID: a.ID, At: a.PublicAccess.At, Note: NotePublicUnclear}
-	if a.Doubt != 0 || a.Stub {
+	if a.Doubt != 0 || a.Stub || t.e.Missing(a.ID) != nil {
 		return h
 	}
 	if p, speaks := t.perimeter(a, who); speaks {

@@ -5,9 +5,12 @@ import "github.com/ostiary/ostiary/internal/estate"
 // checkpoint is what filters traffic at one end of a flow: the security admin
 // rules of the network and up to two security groups.
 type checkpoint struct {
-	sub     *subnet
-	admin   []rule
-	groups  [2]*filter // in the order in which they run; nil for none
+	sub    *subnet
+	admin  []rule
+	groups [2]*filter // in the order in which they run; nil for none
+	// ghosts are interfaces of the subnet whose addresses are not known: each
+	// may be the one at hand, so that its group may bind.
+	ghosts  []*host
 	inbound bool
 	// soften is set where it is unknown whether the groups bind at all: what
 	// they deny is then unknown.
@@ -22,7 +25,9 @@ type checkpoint struct {
 // https://learn.microsoft.com/azure/virtual-network/network-security-group-how-it-works
 func leaving(s *subnet, h *host) checkpoint {
 	c := checkpoint{sub: s, groups: [2]*filter{nil, &s.filter}}
-	if h != nil && h.endpoint == nil {
+	if h == nil {
+		c.ghosts = s.ghosts
+	} else if h.endpoint == nil {
 		c.groups[0] = &h.filter
 	}
 	if !s.exempt {
@@ -43,6 +48,8 @@ func entering(s *subnet, h *host) checkpoint {
 	if h == nil || h.endpoint == nil {
 		if h != nil {
 			c.groups[1] = &h.filter
+		} else {
+			c.ghosts = s.ghosts
 		}
 		if !s.exempt {
 			c.admin = s.net.admin.in
@@ -136,6 +143,26 @@ func (c *checkpoint) passGroups(tr *trail, p *packet) {
 			return
 		}
 	}
+	for _, g := range c.ghosts {
+		o := outcome{}
+		if g.filter.state == estate.Known {
+			o = evaluate(g.filter.group.rules(c.inbound), p, &c.sub.scope)
+		}
+		if h, doubtful := c.ghostHop(g, o); doubtful {
+			tr.add(h)
+		}
+	}
+}
+
+// ghostHop is what the group of an interface that may be the one at hand
+// makes of a packet. What it lets pass needs no word.
+func (c *checkpoint) ghostHop(g *host, o outcome) (Hop, bool) {
+	h := c.groupHop(&g.filter, o)
+	if h.Verdict == Allowed {
+		return Hop{}, false
+	}
+	h.Verdict, h.Note = Unknown, NoteGhost
+	return h, true
 }
 
 // unfiltered is the hop of a checkpoint without any group.
@@ -144,6 +171,9 @@ func (c *checkpoint) unfiltered() (Hop, bool) {
 		if f != nil && f.state != estate.Absent {
 			return Hop{}, false
 		}
+	}
+	if len(c.ghosts) > 0 {
+		return Hop{}, false
 	}
 	h := Hop{Step: StepGroup, Verdict: Allowed, Note: NoteNoGroup, Inbound: c.inbound, ID: c.sub.of.ID, At: c.sub.of.Group.At}
 	if c.note != 0 {

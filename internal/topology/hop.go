@@ -89,6 +89,8 @@ const (
 	NoteNoNetwork
 	NotePlatform
 	NoteNobody
+	NoteUnseenEndpoint
+	NoteGhost
 )
 
 func (n Note) String() string {
@@ -143,6 +145,8 @@ func (n Note) String() string {
 		NoteNoNetwork:              "the app stands in no virtual network",
 		NotePlatform:               "a platform address",
 		NoteNobody:                 "no subnet holds the address",
+		NoteUnseenEndpoint:         "the private endpoint was not read: nobody knows who stands behind it",
+		NoteGhost:                  "an interface whose address is unknown may be the one here, and has this group",
 	}[n]
 }
 

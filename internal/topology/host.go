@@ -13,10 +13,13 @@ func (c *compiler) hosts() {
 		for _, ip := range nic.IPs {
 			h := c.place(ip, nic.ID, nic.At)
 			if h == nil {
+				c.ghost(nic, ip)
 				continue
 			}
 			h.nic = nic
-			h.filter = c.filter(nic.Group)
+			if h.filter = c.filter(nic.Group); h.twice || c.t.e.Veiled(nic.ID) {
+				h.filter.state = estate.Unknown
+			}
 			if on, ok := nic.Forwarding.Or(false); on || !ok {
 				h.relay = relayNIC
 			}
@@ -49,6 +52,30 @@ func (c *compiler) hosts() {
 			if h.filter.state != estate.Absent && h.endpoint == nil {
 				h.sub.lone = append(h.sub.lone, h)
 			}
+			if h.relay != relayNone {
+				n.relays = append(n.relays, h)
+			}
+		}
+	}
+}
+
+// ghost files an interface whose address is not known: in its subnet, or, where
+// that is unknown too, in any.
+func (c *compiler) ghost(nic *estate.Interface, ip *estate.IPConfiguration) {
+	h := &host{nic: nic, ip: ip, sub: c.t.bySubnet[ip.Subnet.To], filter: c.filter(nic.Group), id: nic.ID, at: nic.At}
+	if c.t.e.Veiled(nic.ID) {
+		h.filter.state = estate.Unknown
+	}
+	if h.sub != nil {
+		c.t.byNIC[nic] = append(c.t.byNIC[nic], h)
+	}
+	switch {
+	case h.filter.state == estate.Absent || ip.Address.State == estate.Absent && nic.At != 0 && ip.Subnet.State == estate.Absent:
+	case h.sub != nil:
+		h.sub.ghosts = append(h.sub.ghosts, h)
+	case ip.Subnet.State == estate.Unknown:
+		for _, s := range c.t.bySubnet {
+			s.ghosts = append(s.ghosts, h)
 		}
 	}
 }
@@ -66,6 +93,7 @@ func (c *compiler) place(ip *estate.IPConfiguration, id string, at estate.At) *h
 		return nil
 	}
 	h := &host{addr: a, sub: sub, ip: ip, id: id, at: at}
+	h.twice = sub.net.hosts[a] != nil
 	sub.net.hosts[a] = h
 	return h
 }
@@ -101,6 +129,9 @@ func (c *compiler) member(groups estate.Refs[estate.AppGroup], h *host) {
 // interfaces, else those that its names have inside, else those it asks for.
 func (c *compiler) endpoint(p *estate.PrivateEndpoint) {
 	e := &endpoint{of: p, sub: c.t.bySubnet[p.Subnet.To]}
+	if p.Doubt != 0 {
+		e.sub = nil
+	}
 	c.t.endpoints[p] = e
 	e.addrs, e.dim = endpointAddresses(c.t.e, p)
 	e.dim = e.dim || len(e.addrs) == 0
@@ -230,7 +261,7 @@ func (c *compiler) filter(r estate.Ref[estate.Group]) filter {
 	if state != estate.Known {
 		return f
 	}
-	if to.Stub || to.Doubt != 0 {
+	if to.Stub || to.Doubt != 0 || c.t.e.Veiled(to.ID) {
 		f.state = estate.Unknown
 		return f
 	}
@@ -244,7 +275,7 @@ func (c *compiler) filter(r estate.Ref[estate.Group]) filter {
 // bind works out what binds traffic in a subnet.
 func (c *compiler) bind(s *subnet) {
 	s.filter = c.filter(s.of.Group)
-	if s.of.Stub || s.of.Doubt != 0 {
+	if s.of.Stub || s.of.Doubt != 0 || c.t.e.Veiled(s.of.ID) {
 		s.filter = filter{state: estate.Unknown, ref: s.of.Group}
 	}
 	s.bindGroups, s.bindRoutes = policies(s.of.EndpointPolicies)

@@ -91,14 +91,18 @@ func (c *compiler) deployed(a *estate.AdminConfiguration, n *network) tri {
 	found := no
 	for _, d := range m.Deployments {
 		region, known := d.Region.Or("")
-		if kind, ok := d.Kind.Or("SecurityAdmin"); !ok || !strings.EqualFold(kind, "SecurityAdmin") {
+		kind, ok := d.Kind.Or("SecurityAdmin")
+		if ok && !strings.EqualFold(kind, "SecurityAdmin") {
 			continue
 		}
 		here := triOf(strings.EqualFold(plain(region), plain(n.of.Location.V)))
-		if !known || n.of.Location.State != estate.Known {
+		if !known || !ok || n.of.Location.State != estate.Known {
 			here = maybe
 		}
-		listed := triOf(false)
+		listed := no
+		if d.Configurations.State == estate.Unknown {
+			listed = maybe
+		}
 		for _, r := range d.Configurations.Items {
 			if r.To == a || strings.EqualFold(r.ID, a.ID) {
 				listed = yes
@@ -132,15 +136,19 @@ func (c *compiler) isMember(r estate.Ref[estate.NetworkGroup], n *network) tri {
 			return yes
 		}
 	}
-	if g.Effective.State == estate.Known {
-		for _, m := range g.Effective.Items {
-			if m.To == n.of || strings.EqualFold(m.ID, n.of.ID) {
-				return yes
-			}
-		}
-		return no
+	if g.Effective.State != estate.Known {
+		return maybe
 	}
-	return maybe
+	member := no
+	for _, m := range g.Effective.Items {
+		switch {
+		case m.To == n.of || strings.EqualFold(m.ID, n.of.ID):
+			return yes
+		case m.State != estate.Known:
+			member = maybe
+		}
+	}
+	return member
 }
 
 func (c *compiler) admin(n *network, r *estate.AdminRule, applies tri) {

@@ -59,6 +59,7 @@ type matcher struct {
 	inet   bool // the tag Internet
 	groups []*appGroup
 	dim    bool // some of it is unknown
+	blank  bool // because a term itself is, not only a tag's prefixes
 	// dns, imds and lkm are the tags that alone bind the platform's addresses.
 	dns, imds, lkm bool
 	public         tri // whether set covers the internet's addresses
@@ -176,10 +177,10 @@ func (m *matcher) split(of Set, s *scope) (sure, perhaps Set) {
 func (c *compiler) terms(prefixes estate.List[string], groups estate.Refs[estate.AppGroup]) matcher {
 	var m matcher
 	var ranges []Range
-	m.dim = prefixes.State == estate.Unknown || groups.State == estate.Unknown
+	m.blank = prefixes.State == estate.Unknown || groups.State == estate.Unknown
 	for _, p := range prefixes.Items {
 		if p.State != estate.Known {
-			m.dim = true
+			m.blank = true
 			continue
 		}
 		ranges = c.term(&m, ranges, p.V)
@@ -195,8 +196,9 @@ func (c *compiler) terms(prefixes estate.List[string], groups estate.Refs[estate
 		}
 	}
 	if len(prefixes.Items) == 0 && len(groups.Items) == 0 {
-		m.dim = true // a rule without a side is not a rule that Azure keeps
+		m.blank = true // a rule without a side is not a rule that Azure keeps
 	}
+	m.dim = m.dim || m.blank
 	m.set = SetOf(ranges...)
 	if m.any {
 		m.set = nil

@@ -561,7 +561,18 @@ func (n *naive) groupLines(g *estate.Group, s *estate.Subnet, inbound bool, from
 		dst := n.means(s, r.Destinations, r.DestinationGroups, to)
 		if isPlatform(to) {
 			dst = falsely
+			if len(r.Destinations.Items)+len(r.DestinationGroups.Items) == 0 {
+				dst = perhaps
+			}
+			for _, g := range r.DestinationGroups.Items {
+				if g.State != estate.Known {
+					dst = perhaps
+				}
+			}
 			for _, p := range r.Destinations.Items {
+				if p.State != estate.Known {
+					dst = perhaps
+				}
 				if p.Is("AzurePlatformDNS") && to == addr("168.63.129.16") || p.Is("AzurePlatformIMDS") && to == addr("169.254.169.254") {
 					dst = truly
 				}
@@ -647,8 +658,21 @@ func (n *naive) admin(s *estate.Subnet, inbound bool, from, to netip.Addr, port 
 // filter is everything that filters at one end.
 func (n *naive) filter(s *estate.Subnet, nic *estate.Interface, inbound bool, from, to netip.Addr, port int) might {
 	groups := n.group(s.Group, s, inbound, from, to, port)
-	if nic != nil {
+	here := from
+	if inbound {
+		here = to
+	}
+	switch {
+	case nic != nil:
 		groups = both(groups, n.group(nic.Group, s, inbound, from, to, port))
+	case n.at(s.VNet, here) == nil && !n.isFirewall(s.VNet, here):
+		for _, x := range n.e.Interfaces { // one whose address is unknown may be here
+			for _, ip := range x.IPs {
+				if _, err := netip.ParseAddr(ip.Address.V); err != nil && ip.Subnet.To == s && n.group(x.Group, s, inbound, from, to, port) != mightPass {
+					groups = both(groups, mightBoth)
+				}
+			}
+		}
 	}
 	out := might(0)
 	for act := range n.admin(s, inbound, from, to, port) {

@@ -232,7 +232,21 @@ func (n *naive) inside(v *estate.VirtualNetwork, from netip.Addr, w *estate.Virt
 	if out == mightFail {
 		return out
 	}
-	return both(out, n.arrive(n.travel(s, w, pe, to), d, pe, dnic, from, to, port))
+	t := n.travel(s, w, pe, to)
+	end := n.arrive(t, d, pe, dnic, from, to, port)
+	if t.direct && n.isFirewall(w, to) {
+		end = both(end, mightBoth) // where it goes from there is not modelled
+	}
+	return both(out, end)
+}
+
+func (n *naive) isFirewall(v *estate.VirtualNetwork, a netip.Addr) bool {
+	for _, f := range n.e.Firewalls {
+		if at := f.IPs[0].Subnet.To; at != nil && at.VNet == v && f.IPs[0].Address.V == a.String() {
+			return true
+		}
+	}
+	return false
 }
 
 // nobody is an address that no subnet holds, for certain or not.
@@ -283,11 +297,14 @@ func (n *naive) fromSite(site *estate.LocalGateway, from netip.Addr, pe *estate.
 			}
 		}
 	}
+	gate := conn.Gateway.To.IPs[0].Subnet.To
+	t := n.travel(gate, pe.Subnet.To.VNet, pe, to)
+	if route, bits, unsure := n.own(gate, to); enters == mightFail && n.relays(gate, pe, to, route, bits, unsure) {
+		enters = mightBoth
+	}
 	if out = both(out, enters); out == mightFail {
 		return out
 	}
-	gate := conn.Gateway.To.IPs[0].Subnet.To
-	t := n.travel(gate, pe.Subnet.To.VNet, pe, to)
 	return both(both(out, n.arrive(t, pe.Subnet.To, pe, nil, from, to, port)), status(pe))
 }
 
@@ -529,7 +546,10 @@ func (n *naive) toAccount(v *estate.VirtualNetwork, from netip.Addr, a *estate.A
 			who.vouched = max(who.vouched, perhaps)
 		}
 	}
-	if who.vouched != truly {
+	switch who.vouched {
+	case perhaps:
+		out = both(out, mightBoth)
+	case falsely:
 		m, plainly := n.exit(s, netip.Addr{})
 		out = both(out, m)
 		if plainly {
@@ -574,4 +594,19 @@ func (n *naive) firm(s *estate.Subnet, to netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// relays says whether a gateway's subnet certainly sends an endpoint's traffic
+// to an appliance.
+func (n *naive) relays(gate *estate.Subnet, pe *estate.PrivateEndpoint, to netip.Addr, route *estate.Route, bits int, unsure bool) bool {
+	if route == nil || !route.NextHop.Is("VirtualAppliance") || route.NextAddress.State != estate.Known {
+		return false
+	}
+	v := pe.Subnet.To.VNet
+	_, _, joined := n.cross(gate.VNet, v)
+	if v != gate.VNet && !joined || bits == 32 {
+		return true
+	}
+	policy, known := pe.Subnet.To.EndpointPolicies.Or("Disabled")
+	return known && (policy == "Enabled" || policy == "RouteTableEnabled") && bits >= spaceBits(v, to)
 }

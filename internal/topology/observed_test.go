@@ -133,16 +133,19 @@ func adminRule(direction, access, source, destination string) string {
 	return fmt.Sprintf(`{"priority":1,"direction":"%s","access":"%s","protocol":"Tcp","sources":[{"addressPrefix":"%s"}],"destinations":[{"addressPrefix":"%s"}],"sourcePortRanges":["0-65535"],"destinationPortRanges":["443"]}`, direction, access, source, destination)
 }
 
-func TestObservedFlows(t *testing.T) {
+// observation is one answer.
+type observation struct {
+	what, where string
+	in          scene
+	from, to    string // vm, outside, an address in network a; account, endpoint, an address
+	want        topology.Verdict
+}
+
+func observedFlows() []observation {
 	private := scene{public: "Disabled", endpoint: true}
 	peered := scene{public: "Disabled", endpoint: true, peered: true, policies: "Enabled"}
 	denyAll := nsgRule(4096, "Inbound", "Deny", "*", "*", "*", "*")
-	for _, c := range []struct {
-		what, where string
-		in          scene
-		from, to    string // vm, outside, an address in network a; account, endpoint, an address
-		want        topology.Verdict
-	}{
+	return []observation{
 		{"with all networks allowed, the machine calls over the internet", article + "手順 1, before", scene{}, "vm", "account", topology.Allowed},
 		{"with all networks allowed, anyone calls", article + "手順 1, before", scene{}, "outside", "account", topology.Allowed},
 		{"disabled: “Public access is disabled. Please configure private endpoint.”", article + "手順 1, after", scene{public: "Disabled"}, "vm", "account", topology.Denied},
@@ -192,9 +195,33 @@ func TestObservedFlows(t *testing.T) {
 		{"a peer reaches the endpoint", peering + "section Connectivity", peered, "vm", "endpoint", topology.Allowed},
 		{"with access turned off nothing is certain", "learn.microsoft.com/azure/virtual-network/virtual-network-manage-peering says that nothing flows; technology.amis.nl/azure/vnet-peering-in-azure saw that it does", scene{endpoint: true, peered: true, shut: true}, "vm", "endpoint", topology.Unknown},
 		{"a pending connection carries nothing", "learn.microsoft.com/azure/private-link/private-endpoint-overview, section Access to a private-link resource", scene{endpoint: true, status: "Pending"}, "vm", "endpoint", topology.Denied},
-	} {
-		doc := c.in.doc()
-		e := read(t, doc)
+	}
+}
+
+// ask puts the observation's question to the engine.
+func (c observation) ask(topo *topology.Topology) topology.Flow {
+	source := "10.3.0.4"
+	if strings.HasPrefix(c.from, "10.") {
+		source = c.from
+	}
+	from, _ := topo.AddressIn(rg+"/virtualNetworks/a", addr(source))
+	if c.from == "outside" {
+		from = topology.Internet(addr("203.0.113.9"))
+	}
+	switch c.to {
+	case "account":
+		to, _ := topo.TargetOf("/subscriptions/s/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/acct")
+		return topo.Flow(from, to, https)
+	case "endpoint":
+		to, _ := topo.TargetOf(rg + "/privateEndpoints/pe")
+		return topo.Flow(from, to, https)
+	}
+	return topo.Flow(from, topology.Address(addr(c.to)), https)
+}
+
+func TestObservedFlows(t *testing.T) {
+	for _, c := range observedFlows() {
+		e := read(t, c.in.doc())
 		topo := topology.New(e, topology.Config{})
 		vnet := rg + "/virtualNetworks/a"
 		n := &naive{e: e, parsed: map[string][2]netip.Addr{}}
@@ -203,30 +230,22 @@ func TestObservedFlows(t *testing.T) {
 		if strings.HasPrefix(c.from, "10.") {
 			source = addr(c.from)
 		}
-		from, _ := topo.AddressIn(vnet, source)
 		v := e.Find(vnet).(*estate.VirtualNetwork)
-		if c.from == "outside" {
-			from = topology.Internet(outside)
-		}
-		var to topology.Target
 		var second might
 		switch c.to {
 		case "account":
-			to, _ = topo.TargetOf(account.ID)
 			if second = n.account(account, customer{addr: outside}); c.from != "outside" {
 				second = n.toAccount(v, source, account, 443)
 			}
 		case "endpoint":
 			pe := e.PrivateEndpoints[0]
-			to, _ = topo.TargetOf(pe.ID)
 			if second = mightFail; c.from != "outside" {
 				second = n.toEndpoint(v, source, pe, 443)
 			}
 		default:
-			to = topology.Address(addr(c.to))
 			second = n.toAddress(v, source, addr(c.to), 443)
 		}
-		f := topo.Flow(from, to, https)
+		f := c.ask(topo)
 		if f.Verdict != c.want {
 			t.Errorf("%s (%s):\n  engine: %v", c.what, c.where, f)
 		}

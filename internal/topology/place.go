@@ -117,14 +117,6 @@ func (t *Topology) inSubnet(s *estate.Subnet) Place {
 func (t *Topology) onInterface(x *estate.Interface) Place {
 	hosts := t.byNIC[x]
 	if len(hosts) == 0 {
-		// Its address is not known yet, its subnet may be.
-		for _, ip := range x.IPs {
-			if sub := t.bySubnet[ip.Subnet.To]; sub != nil {
-				p := t.inSubnet(ip.Subnet.To)
-				p.nic = x
-				return p
-			}
-		}
 		return Place{}
 	}
 	h := hosts[0]

@@ -29,10 +29,14 @@ func platform(a netip.Addr) int {
 // https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview,
 // section Azure platform considerations.
 func (r *rule) bindsPlatform(to end) tri {
+	binds := r.to.imds
 	if platform(to.addr) == 1 {
-		return triOf(r.to.dns || r.to.lkm)
+		binds = r.to.dns || r.to.lkm
 	}
-	return triOf(r.to.imds)
+	if !binds && r.to.blank {
+		return maybe
+	}
+	return triOf(binds)
 }
 
 // isPublic reports whether an address can be routed on the internet, see

@@ -78,7 +78,11 @@ func (t *Topology) Reach(to Target, port Port) Reach {
 			out = anywhere(Hop{Step: StepTarget, Note: NoteTargetUnknown, ID: to.nic.ID, At: to.nic.At})
 		}
 		for _, h := range t.byNIC[to.nic] {
-			out = append(out, t.reachDest(dest{sub: h.sub, host: h, end: end{addr: h.addr}}, port)...)
+			if !h.addr.IsValid() && h.sub.set.Empty() {
+				out = append(out, anywhere(Hop{Step: StepTarget, Note: NoteTargetUnknown, ID: h.id, At: h.at})...)
+				continue
+			}
+			out = append(out, t.reachDest(h.dest(), port)...)
 			out = append(out, t.reachPublicly(h, port)...)
 		}
 	case targetAccount:
@@ -88,8 +92,21 @@ func (t *Topology) Reach(to Target, port Port) Reach {
 				out = append(out, t.reachEndpoint(e, port)...)
 			}
 		}
+		out = append(out, t.strangers(to.account)...)
 	}
 	return Reach{out}
+}
+
+// strangers are the approved private endpoints that the estate does not hold:
+// nobody knows who stands behind them.
+func (t *Topology) strangers(a *estate.Account) []Group {
+	var out []Group
+	for _, c := range a.PrivateConnections {
+		if c.Endpoint.To == nil && approved(c.Status) != Denied {
+			out = append(out, Group{From: FromUnseen, Hops: []Hop{{Step: StepEndpoint, Note: NoteUnseenEndpoint, ID: c.ID, Rule: c.Name, At: c.At}}})
+		}
+	}
+	return out
 }
 
 // anywhere is the answer for a target that is not known well enough.
@@ -134,6 +151,11 @@ func (t *Topology) reachDest(d dest, port Port) []Group {
 		for _, s := range n.subnets {
 			for _, p := range t.fromSubnet(s, d, port, in) {
 				all, subs = append(all, p), append(subs, s)
+			}
+			if s.dim {
+				for _, p := range t.fromDim(s, d, port, in) {
+					all, subs = append(all, p), append(subs, s)
+				}
 			}
 		}
 		out = append(out, n.groups(all, subs)...)
@@ -234,23 +256,69 @@ func alike(p piece) string {
 }
 
 // reachUnseen works out what peered networks outside the estate may do. Their
-// owners route and filter there as they like, so that nobody reaches the
-// target for certain; what its own filters deny is denied.
+// owners route and filter there as they like, and forward for others, so that
+// nobody reaches the target for certain; what its own filters deny is denied.
 func (t *Topology) reachUnseen(d dest, in []piece) []Group {
+	n := d.sub.net
 	var out []Group
-	for _, p := range d.sub.net.unseen {
-		if c := t.connectedPeering(p); c == no {
+	for _, p := range n.unseen {
+		if t.connectedPeering(p) != no {
+			hop := Hop{Step: StepPeering, Note: NoteUnseenNetwork, ID: p.ID, Rule: p.Name, At: p.At}
+			out = append(out, unseen(p, within(in, behind(p)), hop)...)
+		}
+	}
+	if n.veiled {
+		hop := Hop{Step: StepPeering, Note: NoteUnseenNetwork, ID: n.of.ID, At: n.of.At}
+		out = append(out, unseen(nil, in, hop)...)
+	}
+	// What an unseen network sends to an appliance of a joined one.
+	for _, e := range n.near {
+		hub := e.other(n)
+		if e.up == no || len(hub.relays) == 0 {
 			continue
 		}
-		set, dim := prefixes(p.RemoteSpace)
-		if dim || set.Empty() {
-			set = everything()
+		for _, p := range hub.unseen {
+			if t.connectedPeering(p) == no {
+				continue
+			}
+			hops := []Hop{{Step: StepPeering, Note: NoteUnseenNetwork, ID: p.ID, Rule: p.Name, At: p.At}, {Step: StepAppliance, Note: NoteAppliance, ID: hub.relays[0].id, At: hub.relays[0].at}}
+			pieces := []piece{{set: behind(p), trail: trail{verdict: Allowed}}}
+			if hub.disguised(in) {
+				pieces = within(in, behind(p))
+			}
+			out = append(out, unseen(p, pieces, hops...)...)
 		}
-		hop := Hop{Step: StepPeering, Note: NoteUnseenNetwork, ID: p.ID, Rule: p.Name, At: p.At}
-		for _, f := range within(in, set) {
-			g := piece{trail: trail{verdict: Allowed}}.with(f.set, append([]Hop{hop}, f.hops...)...)
-			out = append(out, Group{Verdict: g.verdict, From: FromUnseen, Peering: p, Set: f.set, Whole: f.set.Equal(set), Hops: g.hops})
+	}
+	return out
+}
+
+// disguised says whether the target's filters deny every address that an
+// appliance of the network may put in place of a source's.
+func (n *network) disguised(in []piece) bool {
+	for _, r := range n.relays {
+		if guises := r.guises(); guises.Empty() || !denied(within(in, guises)) {
+			return false
 		}
+	}
+	return true
+}
+
+// behind is every address that a peering may bring: the remote network's
+// space, and whatever that network forwards.
+func behind(p *estate.Peering) Set {
+	set, dim := prefixes(p.RemoteSpace)
+	if forwards, ok := p.AllowForwarded.Or(false); forwards || !ok || dim || set.Empty() {
+		return everything()
+	}
+	return set
+}
+
+// unseen makes groups of pieces whose sources are outside the estate.
+func unseen(p *estate.Peering, pieces []piece, hops ...Hop) []Group {
+	var out []Group
+	for _, f := range pieces {
+		g := piece{trail: trail{verdict: Allowed}}.with(f.set, append(slices.Clone(hops), f.hops...)...)
+		out = append(out, Group{Verdict: g.verdict, From: FromUnseen, Peering: p, Set: f.set, Whole: len(pieces) == 1, Hops: g.hops})
 	}
 	return out
 }
@@ -259,13 +327,16 @@ func (t *Topology) connectedPeering(p *estate.Peering) tri {
 	return (&compiler{t: t}).connected(p)
 }
 
-// reachSites works out what comes through gateways.
+// reachSites works out what comes through gateways: all sites of the network's
+// own and of those joined to it, and of others what comes in all the same.
 func (t *Topology) reachSites(d dest, port Port, in []piece) []Group {
 	var out []Group
-	for _, g := range d.sub.net.serving() {
-		for _, s := range g.gateway.sites {
-			if s.far != nil {
-				continue // a network of the estate: among the candidates
+	for _, n := range t.wide {
+		e := n.edges[d.sub.net]
+		near := n == d.sub.net || e != nil && e.up != no
+		for _, s := range n.sites() {
+			if s.far != nil || !near && t.entry(s, d).Verdict == Denied {
+				continue // a network of the estate: among the candidates; or a place far away
 			}
 			for _, p := range t.fromSiteAll(s, d, port, in) {
 				out = append(out, Group{Verdict: p.verdict, From: FromSite, Site: s.name, SiteID: s.id, Set: p.set, Whole: p.set.Equal(s.extent()), Hops: p.hops})
@@ -275,12 +346,21 @@ func (t *Topology) reachSites(d dest, port Port, in []piece) []Group {
 	return out
 }
 
+// sites are the sites behind the network's own gateways.
+func (n *network) sites() []*site {
+	var out []*site
+	for _, g := range n.gateways {
+		out = append(out, g.sites...)
+	}
+	return out
+}
+
 // reachPublicly works out who comes to an interface's public address.
 func (t *Topology) reachPublicly(h *host, port Port) []Group {
 	if h.ip == nil || h.ip.PublicIP.State == estate.Absent {
 		return nil
 	}
-	d := dest{sub: h.sub, host: h, end: end{addr: h.addr}}
+	d := h.dest()
 	whole := t.inFromInternet(Internet(public()[0].From), d, port)
 	if whole.Verdict == Denied && len(whole.Hops) == 1 && whole.Hops[0].Note == NoteNoGroup {
 		return []Group{{Verdict: Denied, From: FromInternet, Set: t.public, Whole: true, Hops: whole.Hops}}

@@ -34,7 +34,7 @@ func TestReachAgreesWithFlowForEveryAddress(t *testing.T) {
 							got, n := verdictOf(reach, topology.FromNetwork, v, "", a)
 							asked++
 							if got != want || n > 1 || n == 0 && want != topology.Denied {
-								t.Fatalf("world %d: %v in %s to %s: Flow says %+v, Reach says %v in %d groups", seed, a, v.ID, id, topo.Flow(from, to, https), got, n)
+								t.Fatalf("world %d: %v in %s to %s: Flow says %+v, Reach says %v in %d groups: %v", seed, a, v.ID, id, topo.Flow(from, to, https), got, n, reach)
 							}
 						}
 					}

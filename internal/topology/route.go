@@ -58,7 +58,7 @@ func (c *compiler) table(r *estate.RouteTable) *table {
 		c.route(t, x)
 	}
 	slices.SortStableFunc(t.routes, func(a, b route) int { return b.prefix.Bits() - a.prefix.Bits() })
-	if r.Doubt != 0 || r.Stub {
+	if r.Doubt != 0 || r.Stub || c.t.e.Veiled(r.ID) {
 		t.dim = append(t.dim, &estate.Route{Part: r.Part})
 	}
 	t.steers = t.steers || len(t.dim) > 0

@@ -9,13 +9,18 @@ import (
 // alike. in is what filters at the destination, worked out for every source,
 // or nil.
 func (t *Topology) fromSubnet(s *subnet, d dest, port Port, in []piece) []piece {
+	return t.from(s, sources(s, d.end, port), d, port, in)
+}
+
+// from carries pieces that left a subnet to a destination.
+func (t *Topology) from(s *subnet, pieces []piece, d dest, port Port, in []piece) []piece {
 	way := newTrail()
 	c := t.carry(&way, s, d)
 	if in == nil {
 		in = t.filters(d, port)
 	}
 	var out []piece
-	for _, p := range sources(s, d.end, port) {
+	for _, p := range pieces {
 		if p.verdict == Denied {
 			out = append(out, p)
 			continue
@@ -23,6 +28,41 @@ func (t *Topology) fromSubnet(s *subnet, d dest, port Port, in []piece) []piece 
 		out = append(out, t.ending(p.with(p.set, way.hops...), c, d, port, in)...)
 	}
 	return out
+}
+
+// leaving is what leaves a place of several addresses: a subnet, or an
+// interface of which only the subnet is known.
+func (p Place) leaving(to end, port Port) []piece {
+	if p.host == nil {
+		return sources(p.sub, to, port)
+	}
+	c := leaving(p.sub, p.host)
+	return c.pieces(p.sub.set, to, port)
+}
+
+// fromDim is fromSubnet for the addresses of a subnet that are not known: they
+// are some of those that the network has and no other subnet holds.
+func (t *Topology) fromDim(s *subnet, d dest, port Port, in []piece) []piece {
+	set := s.net.space
+	if s.net.dim || set.Empty() {
+		set = everything()
+	}
+	for _, o := range s.net.subnets {
+		set = set.Minus(o.set)
+	}
+	way := newTrail()
+	c := t.carry(&way, s, d)
+	out := leaving(s, nil)
+	unclear := Hop{Step: StepPlace, Note: NoteSourceUnclear, ID: s.of.ID, At: s.of.Prefixes.At}
+	var pieces []piece
+	for _, p := range out.pieces(set, d.end, port) {
+		if p = (piece{trail: trail{verdict: Allowed}}).with(p.set, append([]Hop{unclear}, p.hops...)...); p.verdict == Denied {
+			pieces = append(pieces, p)
+			continue
+		}
+		pieces = append(pieces, t.ending(p.with(p.set, way.hops...), c, d, port, in)...)
+	}
+	return pieces
 }
 
 // sources is what leaves a subnet towards an address.
@@ -91,14 +131,15 @@ func within(pieces []piece, of Set) []piece {
 	return out
 }
 
-// entry is the hop from a site through its gateway to a network.
+// entry is the hop from a site through its gateway to a destination.
 //
 // https://learn.microsoft.com/azure/vpn-gateway/vpn-gateway-peering-gateway-transit:
 // a peer's traffic takes the gateway only where it uses remote gateways and
-// the gateway's side allows transit.
-func (s *site) entry(to *network) Hop {
+// the gateway's side allows transit. An appliance to which the gateway's
+// subnet sends the traffic may carry it all the same.
+func (t *Topology) entry(s *site, d dest) Hop {
 	h := Hop{Step: StepGateway, Verdict: Denied, Note: NoteNoTransit, ID: s.gateway.of.ID, At: s.gateway.of.At}
-	for _, g := range to.serving() {
+	for _, g := range d.sub.net.serving() {
 		if g.gateway != s.gateway {
 			continue
 		}
@@ -108,6 +149,9 @@ func (s *site) entry(to *network) Hop {
 		case maybe:
 			h.Verdict, h.Note = Unknown, NotePeeringUnclear
 		}
+	}
+	if h.Verdict == Denied && t.lookup(s.gateway.sub, d).hop == hopAppliance {
+		h.Verdict, h.Note = Unknown, NoteGateway
 	}
 	return h
 }
@@ -123,7 +167,7 @@ func (t *Topology) fromSite(s *site, a netip.Addr, d dest, port Port) Flow {
 	default:
 		return one(Hop{Step: StepPlace, Verdict: Denied, Note: NoteNobody, ID: s.id, At: s.at})
 	}
-	if tr.add(s.entry(d.sub.net)); tr.verdict == Denied {
+	if tr.add(t.entry(s, d)); tr.verdict == Denied {
 		return tr.flow()
 	}
 	way := t.carry(&tr, s.gateway.sub, d)
@@ -134,7 +178,7 @@ func (t *Topology) fromSite(s *site, a netip.Addr, d dest, port Port) Flow {
 // fromSiteAll is fromSite for every address that the site has, or may have.
 func (t *Topology) fromSiteAll(s *site, d dest, port Port, in []piece) []piece {
 	way := newTrail()
-	if way.add(s.entry(d.sub.net)); way.verdict == Denied {
+	if way.add(t.entry(s, d)); way.verdict == Denied {
 		return []piece{{s.extent(), way}}
 	}
 	c := t.carry(&way, s.gateway.sub, d)

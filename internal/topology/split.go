@@ -142,5 +142,31 @@ func (c *checkpoint) groupPieces(start piece, to end, port Port) []piece {
 		}
 		pieces = next
 	}
+	for _, g := range c.ghosts {
+		var next []piece
+		for _, p := range pieces {
+			next = append(next, c.ghostPieces(p, g, to, port)...)
+		}
+		pieces = next
+	}
 	return pieces
+}
+
+func (c *checkpoint) ghostPieces(p piece, g *host, to end, port Port) []piece {
+	if p.verdict == Denied {
+		return []piece{p}
+	}
+	parts := []portion{{set: p.set}}
+	if g.filter.state == estate.Known {
+		parts = partition(g.filter.group.rules(c.inbound), p.set, to, port, &c.sub.scope)
+	}
+	var out []piece
+	for _, part := range parts {
+		if h, doubtful := c.ghostHop(g, part.outcome); doubtful {
+			out = append(out, p.with(part.set, h))
+		} else {
+			out = append(out, p.with(part.set))
+		}
+	}
+	return out
 }
