@@ -27,7 +27,7 @@ demo: ## one question from one company to a private model in another, on loopbac
 	@$(BIN)/ostiary demo $(ARGS)
 
 test: ## run every test, with the race detector where a C compiler is found
-	@sh scripts/need.sh gcc node npm
+	@sh scripts/need.sh gcc node npm chromium
 	@sh scripts/test.sh
 
 check: ## format, vet, lint, layers, demo --once: quick
