@@ -28,7 +28,7 @@ type client struct {
 func (c *client) covers(g topology.Group) topology.Set {
 	here := func(id string) bool { return sameID(id, g.SiteID) }
 	switch {
-	case g.From == topology.FromUnseen && sameID(c.id, g.Peering.Remote.ID):
+	case g.From == topology.FromUnseen && g.Peering != nil && sameID(c.id, g.Peering.Remote.ID):
 		return g.Set // a network that was not read, named by its id
 	case c.vnet != nil && c.vnet != g.Network, len(c.sites) > 0 && !slices.ContainsFunc(c.sites, here):
 		return nil

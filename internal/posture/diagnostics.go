@@ -57,7 +57,7 @@ func diagnostics(s *scene, a *subject) Finding {
 		return f.pass("%s logs to a private place", a.Name)
 	}
 	return f.mended("# azurerm_monitor_diagnostic_setting for "+labelOf(a)+"\nenabled_log {\n  category_group = \"allLogs\"\n}",
-		azFor(a, `az monitor diagnostic-settings create --name logs --logs '[{"categoryGroup":"allLogs","enabled":true}]' --workspace <workspace> --resource`))
+		azFor(a, `az monitor diagnostic-settings create --name logs --logs '[{"categoryGroup":"allLogs","enabled":true}]' --workspace "$WORKSPACE" --resource`))
 }
 
 func (s *scene) settingsOf(a *subject) []*estate.DiagnosticSetting {

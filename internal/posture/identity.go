@@ -56,7 +56,7 @@ func subdomain(s *scene, a *subject) Finding {
 	default:
 		f = f.fail("%s answers under the shared name of its region", a.Name)
 	}
-	return f.mended(hcl("azurerm_cognitive_account", a, `custom_subdomain_name = `+labelOf(a)+` # cannot be changed later`),
+	return f.mended(hcl("azurerm_cognitive_account", a, `custom_subdomain_name = `+hclString(a.Name)+` # cannot be changed later`),
 		azSet(a, "properties.customSubDomainName="+shell(a.Name)))
 }
 

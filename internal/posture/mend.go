@@ -18,9 +18,22 @@ func hcl(kind string, t estate.Thing, lines ...string) string {
 func labelOf(t estate.Thing) string {
 	b := t.Base()
 	if b.Address != "" {
-		return b.Address
+		return strings.Map(printable, b.Address)
 	}
-	return strconv.Quote(b.Name)
+	return hclString(b.Name)
+}
+
+// hclString is a string literal of HCL, in which nothing is a template.
+func hclString(text string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strconv.Quote(text))
+}
+
+// printable drops what would end a line or hide a part of it.
+func printable(r rune) rune {
+	if strconv.IsPrint(r) {
+		return r
+	}
+	return -1
 }
 
 // azSet changes properties of a resource whatever its type. It is empty where

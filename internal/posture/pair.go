@@ -35,12 +35,8 @@ func (s *scene) pairs(a *subject) []*pair {
 	}
 	for _, c := range s.clients {
 		p := &pair{client: c, to: a, resolves: Unknown, reaches: Unknown}
-		if len(c.places)+len(c.asks) > 0 {
-			p.resolve(s)
-		}
-		if len(c.places) > 0 {
-			p.reach(s)
-		}
+		p.resolve(s)
+		p.reach(s)
 		a.pairs = append(a.pairs, p)
 	}
 	return a.pairs
@@ -109,6 +105,9 @@ func (s *scene) placeIn(n *estate.Subnet, part topology.Set) []topology.Place {
 // reach tries every door of the account from every place of the client. One
 // that is allowed is enough: the client is somewhere there.
 func (p *pair) reach(s *scene) {
+	if len(p.places) == 0 {
+		return // unknown: where it stands is not known
+	}
 	for _, d := range p.doors() {
 		for _, at := range p.places {
 			flow, addr, ok := s.toDoor(at, d)

@@ -11,13 +11,17 @@ import (
 // resolve asks for every name of the account at every place of the client and
 // keeps the worst answer.
 func (p *pair) resolve(s *scene) {
+	places := slices.Concat(p.places, p.asks)
+	if len(places) == 0 {
+		return // unknown: where it stands is not known
+	}
 	p.resolves = Pass
 	if p.to.Subdomain.State != estate.Known || p.to.Subdomain.V == "" {
 		p.resolves, p.resolved = Unknown, "its name is not known"
 		return
 	}
 	asked := map[*estate.VirtualNetwork]bool{}
-	for _, at := range slices.Concat(p.places, p.asks) {
+	for _, at := range places {
 		if p.vnet != nil && !p.machine {
 			if asked[p.vnet] { // every subnet asks as its network does
 				continue

@@ -60,7 +60,7 @@ func (s *scene) servers(a *subject, t estate.Thing, name string, servers estate.
 		f = f.fail("the DNS servers of %s do not lead to the private zones of %s: %s", name, a.Name, what)
 	}
 	return f.by("%s asked of %s: %s", host, list, chainText(answer.Chain)+s.beyond(answer.Chain)).mended(
-		hcl("azurerm_virtual_network", t, `dns_servers = ["<inbound endpoint of a private resolver>"]`), "")
+		hcl("azurerm_virtual_network", t, `dns_servers = [] # Azure's own, or the inbound endpoint of a private resolver`), "")
 }
 
 // beyond are the servers that a firewall's DNS proxy asks.

@@ -72,7 +72,7 @@ func (s *scene) groups() []Finding {
 			f = f.doubt("the group of %s was not read", n.Name)
 		}
 		return f.mended(hcl("azurerm_subnet_network_security_group_association", n, `subnet_id                 = azurerm_subnet.this.id`, `network_security_group_id = azurerm_network_security_group.this.id`),
-			azIDs(n, "az network vnet subnet update", "--network-security-group <group>"))
+			azIDs(n, "az network vnet subnet update", `--network-security-group "$GROUP"`))
 	})
 }
 

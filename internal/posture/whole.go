@@ -27,7 +27,7 @@ func (s *scene) whole() []Finding {
 			all = append(all, f.doubt("a page of the answer was not read: %s", g.Code))
 		case hides(g.ID):
 			all = append(all, f.doubt("%s could not be read (%s)", g.ID, g.Code).
-				mended("", "az role assignment create --role Reader --assignee <reader> --scope "+shell(g.ID)))
+				mended("", `az role assignment create --role Reader --assignee "$READER" --scope `+shell(g.ID)))
 		}
 	}
 	if len(all) == 0 {

@@ -33,7 +33,7 @@ func zones(s *scene, a *subject) Finding {
 	case !known:
 		f.Evidence = append(f.Evidence, saw(s, a, a.Subdomain, "the region's shared name"))
 		return f.fail("%s has no name of its own that a private zone could hold", a.Name).
-			mended(hcl("azurerm_cognitive_account", a, `custom_subdomain_name = `+labelOf(a)), "")
+			mended(hcl("azurerm_cognitive_account", a, `custom_subdomain_name = `+hclString(a.Name)), "")
 	}
 	label, _, _ := strings.Cut(host, ".")
 	all := resolved{status: Pass}
