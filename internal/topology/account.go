@@ -101,34 +101,44 @@ func endpointService(s *estate.Subnet) tri {
 // comes before a public address of the machine's own;
 // https://learn.microsoft.com/azure/virtual-network/ip-services/default-outbound-access.
 func (t *Topology) outward(tr *trail, from Place) (addrs []netip.Addr, anyone bool) {
-	if nat, state := from.sub.of.NAT.Get(); state != estate.Absent {
-		if state == estate.Unknown || nat.PublicIPs.State == estate.Unknown || len(nat.Prefixes.Items) > 0 || nat.Prefixes.State == estate.Unknown {
-			return nil, true
-		}
-		for _, r := range nat.PublicIPs.Items {
-			a, ok := publicAddress(r)
-			if !ok {
-				return nil, true
-			}
-			addrs = append(addrs, a)
-		}
-		return addrs, len(addrs) == 0
+	nat := from.sub.of.NAT
+	own := estate.Ref[estate.PublicIP]{}
+	if from.nic != nil && from.host != nil {
+		own = from.host.ip.PublicIP
 	}
-	if from.nic != nil && from.host != nil && from.host.ip.PublicIP.State != estate.Absent {
-		a, ok := publicAddress(from.host.ip.PublicIP)
-		if !ok {
-			return nil, true
+	switch {
+	case nat.State == estate.Known:
+		return natAddresses(nat.To)
+	case nat.State == estate.Absent && own.State == estate.Known:
+		if a, ok := publicAddress(own); ok {
+			return []netip.Addr{a}, false
 		}
-		return []netip.Addr{a}, false
+		return nil, true
 	}
 	if open, ok := from.sub.of.DefaultOutbound.Or(true); !ok || !open {
 		h := Hop{Step: StepRoute, Verdict: Denied, Note: NoteNoEgress, ID: from.sub.of.ID, At: from.sub.of.DefaultOutbound.At}
-		if !ok || len(t.e.LoadBalancers) > 0 || from.nic == nil || from.host.endpoint != nil {
+		other := nat.State == estate.Unknown || own.State != estate.Absent || len(t.e.LoadBalancers) > 0
+		if !ok || other || from.nic == nil || from.host == nil || from.host.endpoint != nil {
 			h.Verdict, h.Note = Unknown, NoteEgressUnclear
 		}
 		tr.add(h)
 	}
 	return nil, true
+}
+
+// natAddresses are the addresses of a NAT gateway, as far as they are known.
+func natAddresses(nat *estate.NATGateway) (addrs []netip.Addr, anyone bool) {
+	if nat == nil || nat.PublicIPs.State == estate.Unknown || nat.Prefixes.State != estate.Absent && (len(nat.Prefixes.Items) > 0 || nat.Prefixes.State == estate.Unknown) {
+		return nil, true
+	}
+	for _, r := range nat.PublicIPs.Items {
+		a, ok := publicAddress(r)
+		if !ok {
+			return nil, true
+		}
+		addrs = append(addrs, a)
+	}
+	return addrs, len(addrs) == 0
 }
 
 func publicAddress(r estate.Ref[estate.PublicIP]) (netip.Addr, bool) {
@@ -148,9 +158,11 @@ func (t *Topology) admits(a *estate.Account, who caller) Hop {
 	if a.Doubt != 0 || a.Stub || t.e.Missing(a.ID) != nil {
 		return h
 	}
-	if p, speaks := t.perimeter(a, who); speaks {
-		return p
-	}
+	return t.within(t.perimetersOf(a), settings(a, h, who), who)
+}
+
+// settings is the word of the account's own settings.
+func settings(a *estate.Account, h Hop, who caller) Hop {
 	access, ok := a.PublicAccess.Or("Enabled") // absent means enabled
 	switch {
 	case !ok:
@@ -244,89 +256,6 @@ func ipRule(a *estate.Account, who caller) (at estate.At, t tri) {
 		return at, maybe
 	}
 	return at, no
-}
-
-// perimeter is the word of a network security perimeter that the account is
-// in. speaks is false where it leaves it to the account's own settings.
-//
-// https://learn.microsoft.com/azure/private-link/network-security-perimeter-transition:
-// in Enforced mode its rules alone decide; in Learning (transition) mode what
-// they do not admit is left to the resource.
-func (t *Topology) perimeter(a *estate.Account, who caller) (h Hop, speaks bool) {
-	for _, p := range t.perimetersOf(a) {
-		h = Hop{Step: StepAccount, ID: p.id, At: p.at}
-		match := maybe
-		if p.profile != nil {
-			match = p.profileMatch(who, &h)
-		}
-		mode, ok := p.mode.Or("Learning")
-		enforced := triOf(strings.EqualFold(mode, "Enforced"))
-		if !ok {
-			enforced = maybe
-		}
-		switch {
-		case match == yes:
-			h.Verdict, h.Note = Allowed, NotePerimeterRule
-			return h, true
-		case match == maybe || enforced == maybe:
-			h.Note = NotePerimeterUnclear
-			return h, true
-		case enforced == yes:
-			h.Verdict, h.Note = Denied, NotePerimeterDenies
-			return h, true
-		}
-	}
-	return Hop{}, false
-}
-
-// membership is an account's place in a perimeter.
-type membership struct {
-	id      string
-	at      estate.At
-	mode    estate.Value[string]
-	profile *estate.PerimeterProfile
-}
-
-func (t *Topology) perimetersOf(a *estate.Account) []membership {
-	var out []membership
-	for _, p := range t.e.Perimeters {
-		for _, x := range p.Associations {
-			if x.Target.To == estate.Thing(a) {
-				profile, _ := x.Profile.Get()
-				out = append(out, membership{x.ID, x.At, x.Mode, profile})
-			}
-		}
-	}
-	if len(out) == 0 {
-		for _, c := range a.Perimeters { // a perimeter that was not read
-			out = append(out, membership{c.ID, c.At, c.Mode, nil})
-		}
-	}
-	return out
-}
-
-// profileMatch says whether a profile's inbound rules admit a caller. Rules by
-// subscription ask who calls, which an address does not tell.
-func (m membership) profileMatch(who caller, h *Hop) tri {
-	t := no
-	for _, r := range m.profile.Rules {
-		if d, ok := r.Direction.Or("Inbound"); ok && !strings.EqualFold(d, "Inbound") {
-			continue
-		}
-		match := no
-		if len(r.Subscriptions.Items) > 0 || len(r.ServiceTags.Items) > 0 || r.Doubt != 0 ||
-			r.Subscriptions.State == estate.Unknown || r.ServiceTags.State == estate.Unknown {
-			match = maybe
-		}
-		fake := &estate.Account{IPRules: r.Prefixes}
-		if _, by := ipRule(fake, who); by > match {
-			match = by
-		}
-		if match > t {
-			t, h.ID, h.Rule, h.At = match, r.ID, r.Name, r.At
-		}
-	}
-	return t
 }
 
 // flowToPublic goes from the internet to a public address: an interface's, if

@@ -5,6 +5,10 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ostiary/ostiary/internal/estate"
@@ -26,18 +30,22 @@ func TestTheNaiveEvaluatorAgrees(t *testing.T) {
 		flows /= 100
 	}
 	counts := map[string]int{}
-	for seed := range uint64(flows / perWorld) {
-		w := randomWorld(seed)
-		e := read(t, w.doc)
-		q := &questioner{Rand: rand.New(rand.NewPCG(seed, 3)), w: w, topo: topology.New(e, topology.Config{}), n: &naive{e: e, parsed: map[string][2]netip.Addr{}}}
-		for range perWorld {
-			text, got, want := q.ask()
-			counts[text[:4]+got.Verdict.String()]++
-			if got.Verdict != want {
-				t.Fatalf("world %d, %s: %v by %+v, the naive evaluator says %v", seed, text, got.Verdict, got.Hops, want)
+	var mu sync.Mutex
+	var next atomic.Uint64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for seed := next.Add(1) - 1; seed < uint64(flows/perWorld) && !t.Failed(); seed = next.Add(1) - 1 {
+				got := agree(t, seed, perWorld)
+				mu.Lock()
+				for k, n := range got {
+					counts[k] += n
+				}
+				mu.Unlock()
 			}
-		}
+		})
 	}
+	wg.Wait()
 	for k, n := range counts {
 		t.Log(k, n)
 	}
@@ -48,6 +56,26 @@ func TestTheNaiveEvaluatorAgrees(t *testing.T) {
 			}
 		}
 	}
+}
+
+// agree asks both evaluators about one world, and counts their answers.
+func agree(t *testing.T, seed uint64, questions int) map[string]int {
+	w := randomWorld(seed)
+	e, err := estate.Read(strings.NewReader(w.doc), estate.Options{})
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	q := &questioner{Rand: rand.New(rand.NewPCG(seed, 3)), w: w, topo: topology.New(e, topology.Config{}), n: &naive{e: e, parsed: map[string][2]netip.Addr{}}}
+	counts := map[string]int{}
+	for range questions {
+		text, got, want := q.ask()
+		if counts[text[:4]+got.Verdict.String()]++; got.Verdict != want {
+			t.Errorf("world %d, %s: %v, the naive evaluator says %v", seed, text, got, want)
+			break
+		}
+	}
+	return counts
 }
 
 type questioner struct {

@@ -3,6 +3,9 @@ package topology_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -44,6 +47,26 @@ func spoil(v any, path string, inside bool, with func(path string)) {
 	}
 }
 
+// without calls with for every estate that doc becomes when one value of it is
+// made unreadable, with the value's path.
+func without(t *testing.T, doc string, with func(e *estate.Estate, path string)) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(doc), &v); err != nil {
+		t.Fatal(err)
+	}
+	spoil(v, "", false, func(path string) {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := estate.Read(strings.NewReader(string(text)), estate.Options{})
+		if err == nil { // no estate, no answer
+			with(e, path)
+		}
+	})
+}
+
 // An answer that was certain stays as it is or becomes unknown when any one
 // value of the estate becomes unreadable. It never turns into its opposite.
 func TestDoubtNeverTurnsAnAnswerRound(t *testing.T) {
@@ -52,19 +75,7 @@ func TestDoubtNeverTurnsAnAnswerRound(t *testing.T) {
 		if c.want == topology.Unknown {
 			continue
 		}
-		var doc any
-		if err := json.Unmarshal([]byte(c.in.doc()), &doc); err != nil {
-			t.Fatal(err)
-		}
-		spoil(doc, "", false, func(path string) {
-			text, err := json.Marshal(doc)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e, err := estate.Read(strings.NewReader(string(text)), estate.Options{})
-			if err != nil {
-				return // no estate, no answer
-			}
+		without(t, c.in.doc(), func(e *estate.Estate, path string) {
 			f := c.ask(topology.New(e, topology.Config{}))
 			spoiled++
 			if f.Verdict == topology.Unknown {
@@ -78,4 +89,104 @@ func TestDoubtNeverTurnsAnAnswerRound(t *testing.T) {
 		t.Errorf("only %d values spoiled, %d of them with an effect", spoiled, unknown)
 	}
 	t.Log(spoiled, unknown)
+}
+
+// The same for names: another result is a wrong one.
+func TestDoubtNeverTurnsANameRound(t *testing.T) {
+	spoiled, unknown := 0, 0
+	for _, c := range observedNames() {
+		if c.want == topology.Unresolved {
+			continue
+		}
+		without(t, c.in.doc(), func(e *estate.Estate, path string) {
+			a := c.ask(topology.New(e, c.cfg))
+			spoiled++
+			if a.Result == topology.Unresolved {
+				unknown++
+			} else if a.Result != c.want {
+				t.Errorf("%s: with %s unreadable the answer is %v", c.what, path, a)
+			}
+		})
+	}
+	if spoiled < 400 || unknown < 50 {
+		t.Errorf("only %d values spoiled, %d of them with an effect", spoiled, unknown)
+	}
+	t.Log(spoiled, unknown)
+}
+
+// And for random estates and packets.
+func TestDoubtNeverTurnsARandomAnswerRound(t *testing.T) {
+	worlds := uint64(8)
+	switch {
+	case os.Getenv("OSTIARY_TORTURE") == "1":
+		worlds = 1000
+	case raceEnabled || testing.Short():
+		worlds = 2
+	}
+	asked := 0
+	for seed := range worlds {
+		w := randomWorld(20_000_000 + seed)
+		q := &questioner{Rand: rand.New(rand.NewPCG(seed, 4)), w: w, topo: topology.New(read(t, w.doc), topology.Config{}), n: &naive{}}
+		q.n.e = q.topo.Estate()
+		questions := make([]question, 40)
+		before := make([]topology.Flow, len(questions))
+		for i := range questions {
+			questions[i] = q.question()
+			before[i] = questions[i].put(q.topo)
+		}
+		without(t, w.doc, func(e *estate.Estate, path string) {
+			topo := topology.New(e, topology.Config{})
+			for i, x := range questions {
+				if a, err := netip.ParseAddr(x.to); err == nil && isInternet(a) {
+					continue // an address is the internet's unless the estate says whose it is
+				}
+				after := x.put(topo)
+				asked++
+				if before[i].Verdict != topology.Unknown && after.Verdict != topology.Unknown && after.Verdict != before[i].Verdict {
+					t.Fatalf("world %d, %+v: %v\nwith %s unreadable: %v", seed, x, before[i], path, after)
+				}
+			}
+		})
+	}
+	t.Log(asked)
+}
+
+// question is a flow to ask about, by ids.
+type question struct {
+	vnet, site, from, to string
+	port                 uint16
+}
+
+func (q *questioner) question() question {
+	v := pick(q.Rand, q.w.vnets...)
+	x := question{vnet: v, from: q.home(v).String(), port: uint16(pick(q.Rand, 443, 443, 8080, 22))}
+	targets := append(append([]string{pick(q.Rand, q.w.addrs...)}, q.w.endpoints...), q.w.accounts...)
+	x.to = pick(q.Rand, append(targets, q.w.nics...)...)
+	switch k := q.IntN(8); {
+	case k == 0 && len(q.w.sites) > 0:
+		x.site, x.from = pick(q.Rand, q.w.sites...), "172.16.1.9"
+	case k == 1:
+		x.vnet, x.from = "", pick(q.Rand, "8.8.8.8", "20.1.0.9", "9.9.9.9")
+	}
+	return x
+}
+
+func (x question) put(topo *topology.Topology) topology.Flow {
+	var from topology.Place
+	switch {
+	case x.site != "":
+		from, _ = topo.AddressAt(x.site, addr(x.from))
+	case x.vnet != "":
+		from, _ = topo.AddressIn(x.vnet, addr(x.from))
+	default:
+		from = topology.Internet(addr(x.from))
+	}
+	to, ok := topo.TargetOf(x.to)
+	if !ok {
+		if strings.HasPrefix(x.to, "/") {
+			return topology.Flow{} // the target is gone
+		}
+		to = topology.Address(addr(x.to))
+	}
+	return topo.Flow(from, to, topology.Port{Number: x.port})
 }

@@ -177,6 +177,8 @@ func (p Place) nobody() Hop {
 // flowToAddress goes to an address as the place sees it.
 func (t *Topology) flowToAddress(from Place, a netip.Addr, port Port) Flow {
 	switch {
+	case t.adrift[a]:
+		return one(Hop{Step: StepTarget, Note: NoteTargetUnknown})
 	case from.kind == placeInternet:
 		if isPublic(a) {
 			return t.flowToPublic(from, a, port)
@@ -194,7 +196,15 @@ func (t *Topology) flowToAddress(from Place, a netip.Addr, port Port) Flow {
 			tr.add(d.host.endpoint.hop())
 			return tr.flow()
 		}
-		return t.toDest(from, d, port)
+		f := t.toDest(from, d, port)
+		if d.host == nil { // the address may be that of an endpoint which is not known yet
+			for _, e := range d.sub.floating {
+				if g := t.flowToEndpoint(from, e, port); g.Verdict != f.Verdict {
+					return Flow{Unknown, append([]Hop{{Step: StepTarget, Note: NoteTargetUnknown, ID: e.of.ID, At: e.of.At}}, f.Hops...)}
+				}
+			}
+		}
+		return f
 	}
 	return t.leave(from, end{addr: a}, port)
 }

@@ -54,13 +54,13 @@ type serve struct {
 func (c *compiler) gateways() {
 	of := map[*estate.Gateway]*gateway{}
 	for _, g := range c.t.e.Gateways {
-		for _, ip := range g.IPs {
-			if s := c.t.bySubnet[ip.Subnet.To]; s != nil && of[g] == nil {
-				of[g] = &gateway{of: g, net: s.net, sub: s}
-				s.net.gateways = append(s.net.gateways, of[g])
-			}
+		at := c.gateway(g)
+		if at == nil {
+			continue
 		}
-		if at := of[g]; at != nil && !g.ClientSpace.Empty() {
+		of[g] = at
+		at.net.gateways = append(at.net.gateways, at)
+		if !g.ClientSpace.Empty() {
 			set, dim := prefixes(g.ClientSpace)
 			c.site(g, &site{gateway: at, name: "VPN clients of " + g.Name, id: g.ID, at: g.ClientSpace.At, space: g.ClientSpace, set: set, dim: dim})
 		}
@@ -68,6 +68,11 @@ func (c *compiler) gateways() {
 	for _, x := range c.t.e.Connections {
 		at := of[x.Gateway.To]
 		if at == nil {
+			if x.Gateway.State == estate.Unknown { // any gateway's
+				for _, g := range of {
+					c.site(x, &site{gateway: g, name: x.Name, id: x.ID, at: x.At, dim: true})
+				}
+			}
 			continue
 		}
 		bgp, known := x.BGP.Or(false)
@@ -88,6 +93,36 @@ func (c *compiler) gateways() {
 		}
 		c.site(x, s)
 	}
+}
+
+// gateway finds a gateway's network. Where its subnet was not read, the
+// subnet's id may still tell; where nothing does, any network may have it.
+func (c *compiler) gateway(g *estate.Gateway) *gateway {
+	stray := len(g.IPs) == 0
+	for _, ip := range g.IPs {
+		if s := c.t.bySubnet[ip.Subnet.To]; s != nil {
+			return &gateway{of: g, net: s.net, sub: s}
+		}
+		if v, ok := c.t.e.Find(parentID(ip.Subnet.ID)).(*estate.VirtualNetwork); ok {
+			n := c.t.byVNet[v]
+			return &gateway{of: g, net: n, sub: &subnet{of: &estate.Subnet{Resource: g.Resource}, net: n, dim: true, tableState: estate.Unknown}}
+		}
+		stray = stray || ip.Subnet.State == estate.Unknown
+	}
+	if stray {
+		for _, n := range c.t.networks {
+			n.dim = true
+		}
+	}
+	return nil
+}
+
+// parentID is the id of the resource that a child's id lies in.
+func parentID(id string) string {
+	for range 2 {
+		id = id[:max(0, strings.LastIndexByte(id, '/'))]
+	}
+	return id
 }
 
 // site files a site under what it is called by.

@@ -11,6 +11,9 @@ import (
 func (c *compiler) hosts() {
 	for _, nic := range c.t.e.Interfaces {
 		for _, ip := range nic.IPs {
+			if a, ok := publicAddress(ip.PublicIP); ok {
+				c.t.byPublic[a] = nic
+			}
 			h := c.place(ip, nic.ID, nic.At)
 			if h == nil {
 				c.ghost(nic, ip)
@@ -25,9 +28,6 @@ func (c *compiler) hosts() {
 			}
 			c.t.byNIC[nic] = append(c.t.byNIC[nic], h)
 			c.member(ip.Groups, h)
-			if a, ok := publicAddress(ip.PublicIP); ok {
-				c.t.byPublic[a] = nic
-			}
 		}
 	}
 	for _, f := range c.t.e.Firewalls {
@@ -85,11 +85,16 @@ func (c *compiler) ghost(nic *estate.Interface, ip *estate.IPConfiguration) {
 func (c *compiler) place(ip *estate.IPConfiguration, id string, at estate.At) *host {
 	a, ok := address(ip.Address)
 	sub := c.t.bySubnet[ip.Subnet.To]
-	if sub == nil {
+	switch {
+	case sub == nil && ok && ip.Subnet.State == estate.Unknown:
+		c.t.adrift[a] = true
+		c.unplaced(ip.Groups)
 		return nil
-	}
-	if !ok {
-		c.unplaced(ip, sub)
+	case sub == nil:
+		c.unplaced(ip.Groups)
+		return nil
+	case !ok:
+		c.unplaced(ip.Groups)
 		return nil
 	}
 	h := &host{addr: a, sub: sub, ip: ip, id: id, at: at}
@@ -99,12 +104,29 @@ func (c *compiler) place(ip *estate.IPConfiguration, id string, at estate.At) *h
 }
 
 // unplaced notes group members whose address is unknown.
-func (c *compiler) unplaced(ip *estate.IPConfiguration, _ *subnet) {
-	for _, g := range ip.Groups.Items {
-		if members := c.t.appGroups[g.To]; members != nil {
-			members.dim = true
+func (c *compiler) unplaced(groups estate.Refs[estate.AppGroup]) {
+	sure, perhaps := c.memberOf(groups)
+	for _, m := range append(sure, perhaps...) {
+		m.dim = true
+	}
+}
+
+// memberOf are the application security groups that something is in, and those
+// that it may be in: where a group it names cannot be read, any.
+func (c *compiler) memberOf(groups estate.Refs[estate.AppGroup]) (sure, perhaps []*appGroup) {
+	unclear := groups.State == estate.Unknown
+	for _, g := range groups.Items {
+		if m := c.t.appGroups[g.To]; m != nil {
+			sure = append(sure, m)
+		}
+		unclear = unclear || g.State == estate.Unknown
+	}
+	if unclear {
+		for _, m := range c.t.appGroups {
+			perhaps = append(perhaps, m)
 		}
 	}
+	return sure, perhaps
 }
 
 func address(v estate.Value[string]) (netip.Addr, bool) {
@@ -117,11 +139,13 @@ func address(v estate.Value[string]) (netip.Addr, bool) {
 
 // member makes a host a member of application security groups.
 func (c *compiler) member(groups estate.Refs[estate.AppGroup], h *host) {
-	for _, g := range groups.Items {
-		if m := c.t.appGroups[g.To]; m != nil {
-			m.by[h.sub.net] = m.by[h.sub.net].Union(One(h.addr))
-			m.all = m.all.Union(One(h.addr))
-		}
+	sure, perhaps := c.memberOf(groups)
+	for _, m := range sure {
+		m.by[h.sub.net] = m.by[h.sub.net].Union(One(h.addr))
+		m.all = m.all.Union(One(h.addr))
+	}
+	for _, m := range perhaps {
+		m.all = m.all.Union(One(h.addr))
 	}
 }
 
@@ -142,6 +166,10 @@ func (c *compiler) endpoint(p *estate.PrivateEndpoint) {
 		e.links = append(e.links, c.target(p, l, true))
 	}
 	if e.sub == nil {
+		for _, a := range e.addrs {
+			c.t.adrift[a] = true
+		}
+		c.unplaced(p.Groups)
 		return
 	}
 	for _, a := range e.addrs {
@@ -155,11 +183,8 @@ func (c *compiler) endpoint(p *estate.PrivateEndpoint) {
 		c.member(p.Groups, h)
 	}
 	if e.dim {
-		for _, g := range p.Groups.Items {
-			if m := c.t.appGroups[g.To]; m != nil {
-				m.dim = true
-			}
-		}
+		e.sub.floating = append(e.sub.floating, e)
+		c.unplaced(p.Groups)
 	}
 }
 

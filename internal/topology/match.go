@@ -68,7 +68,7 @@ type matcher struct {
 // appGroup is the members of an application security group, by network.
 type appGroup struct {
 	by  map[*network]Set
-	all Set
+	all Set  // members, and what may be one
 	dim bool // some member's address is unknown
 }
 

@@ -39,8 +39,11 @@ func (n *naive) own(s *estate.Subnet, a netip.Addr) (best *estate.Route, bits in
 	return best, bits, unsure
 }
 
-func spaceBits(v *estate.VirtualNetwork, a netip.Addr) int {
-	for _, x := range v.Space.Items {
+func spaceBits(v *estate.VirtualNetwork, a netip.Addr) int { return listBits(v.Space, a) }
+
+// listBits is the length of the first prefix of a list that holds an address.
+func listBits(l estate.List[string], a netip.Addr) int {
+	for _, x := range l.Items {
 		if p := netip.MustParsePrefix(x.V); p.Contains(a) {
 			return p.Bits()
 		}
@@ -99,12 +102,12 @@ func (n *naive) travel(s *estate.Subnet, v *estate.VirtualNetwork, pe *estate.Pr
 	if s.VNet == v {
 		system = spaceBits(v, to)
 	} else if joined {
-		routed := n.inList(v.Space, to)
+		routed := v.Space
 		if p := n.mine(s.VNet, v); p != nil {
-			routed = n.inList(p.SyncedSpace, to)
+			routed = p.SyncedSpace
 		}
-		if up, _, ok := n.peered(s.VNet, v); ok && up != falsely && routed == truly {
-			system = spaceBits(v, to)
+		if up, _, ok := n.peered(s.VNet, v); ok && up != falsely && n.inList(routed, to) == truly {
+			system = listBits(routed, to)
 		} else if n.meshed(s.VNet, v) {
 			system, m, sure = 0, mightBoth, false
 		}
@@ -467,16 +470,26 @@ func (n *naive) account(a *estate.Account, who customer) might {
 					}
 				}
 			}
-			switch {
-			case match == truly:
-				return mightPass
-			case match == perhaps || x.Mode.State != estate.Known:
-				return mightBoth
-			case x.Mode.V == "Enforced":
-				return mightFail
+			own, out := n.settings(a, who), might(0)
+			enforced := x.Mode.State != estate.Known || x.Mode.V == "Enforced"
+			learning := x.Mode.State != estate.Known || x.Mode.V != "Enforced"
+			if match != falsely {
+				out |= mightPass
 			}
+			if match != truly && enforced {
+				out |= mightFail
+			}
+			if match != truly && learning {
+				out |= own
+			}
+			return out
 		}
 	}
+	return n.settings(a, who)
+}
+
+// settings is the account's own word.
+func (n *naive) settings(a *estate.Account, who customer) might {
 	access, known := a.PublicAccess.Or("Enabled")
 	switch {
 	case !known:
@@ -575,12 +588,12 @@ func (n *naive) empty(s *estate.Subnet, to netip.Addr) (m might, bits int) {
 		if w == v || !ok || up == falsely {
 			continue
 		}
-		routed := n.inList(w.Space, to)
+		routed := w.Space
 		if p := n.mine(v, w); p != nil {
-			routed = n.inList(p.SyncedSpace, to)
+			routed = p.SyncedSpace
 		}
-		if routed == truly {
-			return nobody(w), spaceBits(w, to)
+		if n.inList(routed, to) == truly {
+			return nobody(w), listBits(routed, to)
 		}
 	}
 	return 0, -1

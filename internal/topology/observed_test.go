@@ -271,7 +271,27 @@ func TestObservedThatIdentityIsNotTheNetworks(t *testing.T) {
 	}
 }
 
-func TestObservedNames(t *testing.T) {
+// saying is one answer to a name.
+type saying struct {
+	what, where string
+	in          scene
+	cfg         topology.Config
+	outside     bool
+	name        string
+	want        topology.Result
+	chain       string // the chain's types, in order
+}
+
+// ask puts the name to the engine.
+func (c saying) ask(topo *topology.Topology) topology.Answer {
+	at, _ := topo.PlaceOf(rg + "/networkInterfaces/vm")
+	if c.outside {
+		at = topology.Internet(netip.Addr{})
+	}
+	return topo.Resolve(at, strings.ToUpper(c.name)+".")
+}
+
+func observedNames() []saying {
 	const name, link = "acct.openai.azure.com", "acct.privatelink.openai.azure.com"
 	const private = "learn.microsoft.com/azure/private-link/private-endpoint-dns, "
 	const fallback = "learn.microsoft.com/azure/dns/private-dns-fallback, "
@@ -290,15 +310,7 @@ func TestObservedNames(t *testing.T) {
 	server := func(domain, to string) topology.Config {
 		return topology.Config{Servers: []topology.Server{{Addr: addr("10.3.0.53"), Forward: map[string]netip.Addr{domain: addr(to)}}}}
 	}
-	for _, c := range []struct {
-		what, where string
-		in          scene
-		cfg         topology.Config
-		outside     bool
-		name        string
-		want        topology.Result
-		chain       string // the chain's types, in order
-	}{
+	return []saying{
 		{"without an endpoint the name is public, without a CNAME", private, scene{}, topology.Config{}, false, name, topology.Public, "A"},
 		{"inside: a CNAME, then the endpoint's address", article + "手順 2, nslookup", whole, topology.Config{}, false, name, topology.Addresses, "CNAME A"},
 		{"case 2: the CNAME itself has the same address", article + "手順 2, nslookup of the canonical name", whole, topology.Config{}, false, link, topology.Addresses, "A"},
@@ -316,14 +328,13 @@ func TestObservedNames(t *testing.T) {
 		{"linked zones come before forwarding rules", "learn.microsoft.com/azure/dns/dns-private-resolver-overview, steps 3 and 4", with(whole, func(s *scene) { s.extra = ruleset("privatelink.openai.azure.com.", "8.8.8.8") }), topology.Config{}, false, link, topology.Addresses, "A"},
 		{"a forwarding rule for the public name counts where no zone matches it", "learn.microsoft.com/azure/dns/dns-private-resolver-overview, steps 4 to 7", with(whole, func(s *scene) { s.extra = ruleset("openai.azure.com.", "8.8.8.8") }), topology.Config{}, false, name, topology.Public, "FORWARD CNAME A"},
 		{"a rule that points at the inbound endpoint of the same network goes round for ever: unknown", "learn.microsoft.com/azure/dns/private-resolver-endpoints-rulesets, note on loops", with(whole, func(s *scene) { s.extra = ruleset("openai.azure.com.", "10.3.0.53") }), topology.Config{}, false, name, topology.Unresolved, "*"},
-	} {
+	}
+}
+
+func TestObservedNames(t *testing.T) {
+	for _, c := range observedNames() {
 		e := read(t, c.in.doc())
-		topo := topology.New(e, c.cfg)
-		at, _ := topo.PlaceOf(rg + "/networkInterfaces/vm")
-		if c.outside {
-			at = topology.Internet(netip.Addr{})
-		}
-		a := topo.Resolve(at, strings.ToUpper(c.name)+".")
+		a := c.ask(topology.New(e, c.cfg))
 		var types []string
 		for _, l := range a.Chain {
 			types = append(types, l.Type)

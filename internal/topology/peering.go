@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,9 +13,27 @@ type edge struct {
 	a, b   *network
 	pa, pb *estate.Peering // of a and of b; nil where there is none
 	up     tri
-	twice  bool // one side has two peerings with the other, which Azure refuses
-	shut   bool // one side has virtual network access turned off
-	routes map[*network]Set
+	twice  bool                // one side has two peerings with the other, which Azure refuses
+	shut   bool                // one side has virtual network access turned off
+	routes map[*network]routed // what each side routes to the other
+}
+
+// routed is what a peering routes.
+type routed struct {
+	set      Set
+	prefixes []netip.Prefix
+	dim      bool // and perhaps more
+}
+
+// bits is the length of the most specific prefix that holds a, or -1.
+func (r routed) bits(a netip.Addr) int {
+	best := -1
+	for _, p := range r.prefixes {
+		if p.Contains(a) {
+			best = max(best, p.Bits())
+		}
+	}
+	return best
 }
 
 func (e *edge) other(n *network) *network {
@@ -50,7 +69,7 @@ func (c *compiler) peerings() {
 			}
 			e := n.edges[m]
 			if e == nil {
-				e = &edge{a: n, b: m, routes: map[*network]Set{}}
+				e = &edge{a: n, b: m, routes: map[*network]routed{}}
 				n.edges[m], m.edges[n] = e, e
 				n.near, m.near = append(n.near, e), append(m.near, e)
 			}
@@ -112,13 +131,19 @@ func (c *compiler) connected(p *estate.Peering) tri {
 
 // remoteSpace is what a peering routes to the other side: the space as last
 // synced, where the peering says, else the other network's own.
-func remoteSpace(p *estate.Peering, to *network) Set {
-	if p != nil && p.SyncedSpace.State == estate.Known {
-		if set, dim := prefixes(p.SyncedSpace); !dim {
-			return set
+func remoteSpace(p *estate.Peering, to *network) routed {
+	space, dim := to.of.Space, to.dim
+	if p != nil && p.SyncedSpace.State != estate.Absent {
+		space, dim = p.SyncedSpace, false
+	}
+	set, unclear := prefixes(space)
+	r := routed{set: set, dim: dim || unclear}
+	for _, v := range space.Items {
+		if p, err := netip.ParsePrefix(v.V); v.State == estate.Known && err == nil {
+			r.prefixes = append(r.prefixes, p)
 		}
 	}
-	return to.space
+	return r
 }
 
 // tag works out what VirtualNetwork means in a network, its subnets' own
@@ -129,14 +154,14 @@ func (c *compiler) tag(n *network) {
 	var perhaps []Range
 	for _, e := range n.near {
 		m := e.other(n)
-		space := append(slices.Clone(m.space), e.routes[n]...)
+		space := append(slices.Clone(m.space), e.routes[n].set...)
 		switch e.up.and(accessible(e.of(n))) {
 		case yes:
 			sure = append(sure, space...)
 		case maybe:
 			perhaps = append(perhaps, space...)
 		}
-		if e.up != no && m.dim {
+		if e.up != no && (m.dim || e.routes[n].dim) {
 			perhaps = append(perhaps, everything()...)
 		}
 	}

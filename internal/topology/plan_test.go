@@ -9,7 +9,7 @@ import (
 )
 
 // planned is a plan in which the endpoint's address is not known before apply:
-// the published example again, with a peered network beside it.
+// the published example again.
 func planned(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("testdata/plan.json")

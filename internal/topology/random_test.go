@@ -202,14 +202,16 @@ func (m *maker) interfaces(v int, groups, asgs []string) {
 		if sub == "" || m.IntN(3) == 0 {
 			continue
 		}
-		pip := "null"
-		if m.IntN(3) == 0 {
+		pip, private := "null", fmt.Sprintf(`"10.%d.0.%d"`, v, host)
+		if m.IntN(3) != 0 {
+			private = m.odd(private, 40)
+		} else {
 			addr := fmt.Sprintf("20.1.%d.%d", v, k)
 			pip = ref(m.add("publicIPAddresses", fmt.Sprintf("pip%d-%d", v, k), fmt.Sprintf(`"sku":{"name":"%s"},"properties":{"ipAddress":"%s"}`, pick(m.Rand, "Standard", "Basic"), addr)))
 			m.w.addrs = append(m.w.addrs, addr)
 		}
 		m.w.nics = append(m.w.nics, m.add("networkInterfaces", fmt.Sprintf("nic%d-%d", v, k), fmt.Sprintf(`"properties":{"networkSecurityGroup":%s,"enableIPForwarding":%v,"ipConfigurations":[{"name":"c","properties":{"privateIPAddress":%s,"subnet":%s,"publicIPAddress":%s,"applicationSecurityGroups":[%s]}}]}`,
-			ref(pick(m.Rand, groups...)), m.IntN(2) == 0, m.odd(fmt.Sprintf(`"10.%d.0.%d"`, v, host), 50), ref(sub), pip, pick(m.Rand, "", "", ref(asgs[0]), ref(asgs[1])))))
+			ref(pick(m.Rand, groups...)), m.IntN(2) == 0, private, ref(sub), pip, pick(m.Rand, "", "", ref(asgs[0]), ref(asgs[1])))))
 	}
 	for _, host := range []int{4, 68} {
 		sub := m.sub(v, host)

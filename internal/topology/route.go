@@ -134,7 +134,7 @@ type path struct {
 	to   *network
 	bits int  // length of the prefix
 	dim  bool // another route may hold instead
-	// longer is set where BGP may teach a more specific route.
+	// longer is set where the route may be more specific than bits says.
 	longer bool
 }
 
@@ -258,17 +258,22 @@ func (t *Topology) system(s *subnet, a netip.Addr, to *network) path {
 	if !a.IsValid() {
 		return path{hop: hopInternet}
 	}
-	if bits, known := n.spaceBits(a); bits >= 0 {
-		return path{hop: hopLocal, to: n, bits: bits, dim: !known}
+	if bits, _ := n.spaceBits(a); bits >= 0 {
+		return path{hop: hopLocal, to: n, bits: bits, longer: n.dim}
+	}
+	if n == to { // an address outside the space as far as that is known
+		return path{hop: hopLocal, to: n, dim: true, longer: true}
 	}
 	best := path{bits: -1}
 	for _, e := range n.near {
-		if e.up == no || !e.routes[n].Has(a) {
+		if e.up == no {
 			continue
 		}
-		m := e.other(n)
-		if bits, _ := m.spaceBits(a); max(bits, 0) > best.bits {
-			best = path{hop: hopPeer, edge: e, to: m, bits: max(bits, 0)}
+		m, r := e.other(n), e.routes[n]
+		if bits := r.bits(a); bits > best.bits {
+			best = path{hop: hopPeer, edge: e, to: m, bits: bits, longer: r.dim}
+		} else if bits < 0 && r.dim && m == to && best.bits < 0 {
+			best = path{hop: hopPeer, edge: e, to: m, dim: true, longer: true}
 		}
 	}
 	if best.bits >= 0 {
@@ -290,7 +295,7 @@ func (t *Topology) system(s *subnet, a netip.Addr, to *network) path {
 		}
 	}
 	// A network that was not read whole may hold the address.
-	p.dim = p.dim || n.dim
+	p.dim, p.longer = p.dim || n.dim, p.longer || n.dim
 	return p
 }
 

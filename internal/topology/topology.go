@@ -32,6 +32,7 @@ type Topology struct {
 	meshes    []*mesh
 	wide      []*network // networks that were not read whole, or use a gateway
 	byPublic  map[netip.Addr]*estate.Interface
+	adrift    map[netip.Addr]bool // addresses of things whose subnet is unknown
 	dns       *names
 }
 
@@ -75,6 +76,8 @@ type subnet struct {
 	bindGroups, bindRoutes tri
 	lone                   []*host // hosts with a group of their own
 	ghosts                 []*host // interfaces with a group of their own whose addresses are not known
+	// floating are private endpoints here whose addresses are not known.
+	floating []*endpoint
 }
 
 // filter is a security group where it is attached. A filter without a group
@@ -139,6 +142,7 @@ func New(e *estate.Estate, cfg Config) *Topology {
 		appGroups: make(map[*estate.AppGroup]*appGroup, len(e.AppGroups)),
 		sites:     map[estate.Thing][]*site{},
 		byPublic:  map[netip.Addr]*estate.Interface{},
+		adrift:    map[netip.Addr]bool{},
 	}
 	c := &compiler{t: t, public: t.public, groups: make(map[*estate.Group]*group, len(e.Groups)), tables: map[*estate.RouteTable]*table{}}
 	c.defaults()
