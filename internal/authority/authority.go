@@ -46,7 +46,7 @@ const ServiceAttribute = "service"
 // Log is the tamper-evident log of what was signed; Append returns once the
 // record is durable.
 type Log interface {
-	Append(ctx context.Context, payload []byte) (uint64, error)
+	Append(ctx context.Context, payloads ...[]byte) (uint64, error)
 	Close() error
 }
 

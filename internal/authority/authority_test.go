@@ -28,10 +28,12 @@ type memoryLog struct {
 	err     error
 }
 
-func (l *memoryLog) Append(_ context.Context, p []byte) (uint64, error) {
+func (l *memoryLog) Append(_ context.Context, payloads ...[]byte) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.records = append(l.records, string(p))
+	for _, p := range payloads {
+		l.records = append(l.records, string(p))
+	}
 	return uint64(len(l.records) - 1), l.err
 }
 

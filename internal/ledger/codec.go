@@ -54,21 +54,23 @@ func decodeRecord(payload []byte) (Record, error) {
 	if r.Version < 1 || r.Version > RecordVersion {
 		return Record{}, versionError(r.Version)
 	}
-	if r.ID == "" || len(r.ID) > maxID || !r.Kind.holds(r.Call != nil, r.Result != nil) {
+	if r.ID == "" || len(r.ID) > maxID || !r.Kind.holds(r.Call != nil, r.Result != nil, r.Forget != nil) {
 		return Record{}, errRecord
 	}
 	return r, nil
 }
 
 // holds says whether a record of this kind has just these halves.
-func (k Kind) holds(call, result bool) bool {
+func (k Kind) holds(call, result, forget bool) bool {
 	switch k {
 	case Intent:
-		return call && !result
+		return call && !result && !forget
 	case Outcome:
-		return !call && result
+		return !call && result && !forget
 	case Refusal:
-		return call && result
+		return call && result && !forget
+	case Forgotten:
+		return !call && !result && forget
 	}
 	return false
 }

@@ -74,7 +74,8 @@ func FuzzSegment(f *testing.F) {
 func FuzzRecord(f *testing.F) {
 	call, result := sampleCall(), sampleResult()
 	for _, r := range []Record{
-		{1, Intent, "a", noon, &call, nil}, {1, Outcome, "a", noon, nil, &result}, {1, Refusal, "a", noon, &call, &result},
+		{1, Intent, "a", noon, &call, nil, nil}, {2, Outcome, "a", noon, nil, &result, nil}, {2, Refusal, "a", noon, &call, &result, nil},
+		{2, Forgotten, "a", noon, nil, nil, &Forget{Subject: "s", Keys: 3}},
 	} {
 		payload, err := r.encode()
 		if err != nil {

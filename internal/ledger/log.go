@@ -86,36 +86,52 @@ type Log struct {
 
 var errClosed = fault.New(fault.Unavailable, "the log is closed")
 
-// Append adds one entry of at most MaxPayload bytes and returns its index,
-// counted from 0, once it is durable. The payload may be reused then.
+// Append adds entries of at most MaxPayload bytes each, in order, and returns
+// the index of the last, counted from 0, once all are durable. Entries of
+// other callers may stand between them. The payloads may be reused then.
 //
-// If ctx ends first, the entry may or may not get into the log. After a write
-// or sync that failed, that and every later Append is fault.Unavailable until
-// the log is opened again; an entry that was refused so may be found there.
-func (l *Log) Append(ctx context.Context, payload []byte) (uint64, error) {
+// If ctx ends first, the entries may or may not get into the log. After a
+// write or sync that failed, that and every later Append is fault.Unavailable
+// until the log is opened again; entries that were refused so may be found
+// there.
+func (l *Log) Append(ctx context.Context, payloads ...[]byte) (last uint64, err error) {
+	var b *batch
+	for _, p := range payloads {
+		if b, last, err = l.enter(ctx, p); err != nil {
+			return 0, err
+		}
+	}
+	if b == nil {
+		return 0, fault.New(fault.Internal, "nothing to append to the log")
+	}
+	// Batches are committed in order, and a failed one fails all that follow:
+	// the last entry is durable only when those before it are.
+	select {
+	case <-b.done:
+		return last, b.err
+	case <-ctx.Done():
+		return 0, gaveUp(ctx)
+	}
+}
+
+// enter puts an entry into a batch, and waits for one with room.
+func (l *Log) enter(ctx context.Context, payload []byte) (*batch, uint64, error) {
 	if len(payload) > MaxPayload {
-		return 0, fault.New(fault.TooLarge, "an entry of the log is over 1 MiB")
+		return nil, 0, fault.New(fault.TooLarge, "an entry of the log is over 1 MiB")
 	}
 	leaf, sum := tlog.RecordHash(payload), entryCRC(payload)
 	for {
 		if ctx.Err() != nil {
-			return 0, gaveUp(ctx)
+			return nil, 0, gaveUp(ctx)
 		}
 		b, index, joined, err := l.join(payload, leaf, sum)
-		if err != nil {
-			return 0, err
-		}
-		wait := b.taken
-		if joined {
-			wait = b.done
+		if err != nil || joined {
+			return b, index, err
 		}
 		select {
-		case <-wait:
+		case <-b.taken:
 		case <-ctx.Done():
-			return 0, gaveUp(ctx)
-		}
-		if joined {
-			return index, b.err
+			return nil, 0, gaveUp(ctx)
 		}
 	}
 }

@@ -4,22 +4,29 @@ import "time"
 
 // RecordVersion is the version that this build writes. Readers accept every
 // version from 1 to it.
-const RecordVersion = 1
+//
+//	1  the first
+//	2  capture, region, retries, cost, first token, content filters, bodies
+//	   kept, forgotten subjects
+const RecordVersion = 2
 
 // Kind is what a record tells of a call.
 type Kind string
 
 // An intent is durable before a call is forwarded; an outcome before its
 // answer ends; a refusal is both at once, for a call that was never forwarded.
+// Forgotten says that a subject's keys were destroyed; its ID is its own.
 const (
-	Intent  Kind = "intent"
-	Outcome Kind = "outcome"
-	Refusal Kind = "refusal"
+	Intent    Kind = "intent"
+	Outcome   Kind = "outcome"
+	Refusal   Kind = "refusal"
+	Forgotten Kind = "forgotten"
 )
 
 // Record is one leaf of the ledger, stored as JSON with its keys in the order
 // below and its times in UTC. An intent has a Call, an outcome a Result, a
 // refusal both. Text that is not UTF-8 is stored with U+FFFD in its place.
+// Leaves that are no records hold pieces of bodies.
 type Record struct {
 	Version int       `json:"v"`
 	Kind    Kind      `json:"kind"`
@@ -27,7 +34,26 @@ type Record struct {
 	Time    time.Time `json:"time"` // when this record was made, by the gateway's clock
 	Call    *Call     `json:"call,omitempty"`
 	Result  *Result   `json:"result,omitempty"`
+	Forget  *Forget   `json:"forget,omitempty"`
 }
+
+// Forget says whose keys were destroyed.
+type Forget struct {
+	Subject string `json:"subject"` // the pseudonym that the subject's bodies are kept under
+	Keys    int    `json:"keys"`    // how many keys were destroyed
+}
+
+// Capture is how much of a call is recorded.
+type Capture string
+
+// None keeps what was called, when, by which workload, and what it used;
+// nothing that names or reaches the caller, and no commitment. Metadata keeps
+// all but the bodies. Full keeps the bodies too.
+const (
+	None     Capture = "none"
+	Metadata Capture = "metadata" // the default
+	Full     Capture = "full"
+)
 
 // Call is what was asked, by whom, and what policy said. It holds no prompt.
 type Call struct {
@@ -39,6 +65,7 @@ type Call struct {
 	App         string    `json:"app,omitempty"`         // the application that calls
 	Member      string    `json:"member,omitempty"`      // portal member's SPIFFE id
 	Workload    string    `json:"workload,omitempty"`    // the workload that policy placed it in
+	Capture     Capture   `json:"capture,omitempty"`     // empty means Metadata
 	Client      string    `json:"client,omitempty"`      // network address of the peer
 	Operation   string    `json:"operation"`             // for example chat/completions
 	APIVersion  string    `json:"api_version,omitempty"` // as the client sent it; "v1" has none
@@ -50,27 +77,44 @@ type Call struct {
 	Correlation string    `json:"correlation,omitempty"` // the client's own x-ms-client-request-id
 }
 
-// Body describes a body that is not kept: its size in bytes and a commitment,
+// Body describes a body: its size in bytes and a commitment,
 // SHA-256(salt ‖ body), whose salt derives from the ledger's commitment key
 // and the call's id. Without the key it hides even a guessable prompt; with
 // it, a claimed body can be shown to be the one that was sent.
 type Body struct {
 	Bytes      int64  `json:"bytes"`
 	Commitment string `json:"commitment,omitempty"` // base64url without padding
+	Pieces     int    `json:"pieces,omitempty"`     // entries of the log that hold the body; 0 if it is not kept
+	Redacted   bool   `json:"redacted,omitempty"`   // what is kept differs from what was sent, by rule
 }
 
 // Result is what came of a call.
 type Result struct {
-	FirstByte     time.Time `json:"first_byte,omitzero"` // of the answer, as forwarded
+	FirstByte     time.Time `json:"first_byte,omitzero"`  // of the answer, as forwarded
+	FirstToken    time.Time `json:"first_token,omitzero"` // of a stream: its first text
 	End           time.Time `json:"end"`
 	Status        int       `json:"status"` // HTTP status sent to the client
 	ErrorCode     string    `json:"error_code,omitempty"`
 	Model         string    `json:"model,omitempty"` // as the backend names it
 	FinishReasons []string  `json:"finish_reasons,omitempty"`
 	Usage         Usage     `json:"usage,omitzero"`
-	Response      Body      `json:"response"`              // as sent to the client, as far as it got
-	UpstreamID    string    `json:"upstream_id,omitempty"` // apim-request-id or x-request-id
-	Aborted       string    `json:"aborted,omitempty"`     // why the answer is partial: client-left, upstream-failed
+	Cost          *Cost     `json:"cost,omitempty"` // by the prices in the configuration; nil where it has none
+
+	// ContentFilter is what Azure's content filters found, for example
+	// "prompt.hate": "low" or "completion.jailbreak": "filtered".
+	ContentFilter map[string]string `json:"content_filter,omitempty"`
+
+	Region     string `json:"region,omitempty"`      // where it was served, x-ms-region
+	Retries    int    `json:"retries,omitempty"`     // attempts beyond the first
+	Response   Body   `json:"response"`              // as sent to the client, as far as it got
+	UpstreamID string `json:"upstream_id,omitempty"` // apim-request-id or x-request-id
+	Aborted    string `json:"aborted,omitempty"`     // why the answer is partial: client-left, upstream-failed
+}
+
+// Cost is a price in millionths of a currency's unit.
+type Cost struct {
+	Micros   int64  `json:"micros"`
+	Currency string `json:"currency"` // ISO 4217
 }
 
 // Usage counts tokens. Estimated says that the backend did not count them.
