@@ -57,6 +57,7 @@ func (c *call) meter(resp *http.Response, cancel context.CancelFunc) *answer {
 		h[name] = values
 	}
 	c.result.Status = resp.StatusCode
+	c.result.Region = region(resp.Header.Get("X-Ms-Region"))
 	c.result.UpstreamID = token(resp.Header.Get("Apim-Request-Id"), resp.Header.Get("X-Request-Id"))
 	a := &answer{
 		body: resp.Body, left: resp.ContentLength, commit: c.g.cfg.Ledger.Commit(c.id),
@@ -93,6 +94,7 @@ func (c *call) pass(a *answer, cancel context.CancelFunc) error {
 		if c.send(a, ready) != nil {
 			return errClient
 		}
+		c.spoke(a)
 		if a.complete() && !settling {
 			settling = true
 			defer time.AfterFunc(c.g.settle, cancel).Stop()
@@ -160,6 +162,13 @@ func (c *call) send(a *answer, ready int) error {
 func (c *call) began() {
 	if c.result.FirstByte.IsZero() {
 		c.result.FirstByte = c.g.cfg.Now()
+	}
+}
+
+// spoke notes when the first text of a stream goes.
+func (c *call) spoke(a *answer) {
+	if c.result.FirstToken.IsZero() && a.stream != nil && a.stream.Begun() {
+		c.result.FirstToken = c.g.cfg.Now()
 	}
 }
 

@@ -48,6 +48,8 @@ type Config struct {
 	Ledger   Ledger               // required
 	Member   pki.Credentials      // who we are to portal members; nil: MemberTLS is not available
 
+	Prices []Price // of tokens, the first that fits counts; nil means that records have no cost
+
 	MaxBody    int64         // bytes of a request body; 0 means 64 MiB
 	BodyBudget int64         // bytes of all request bodies in memory; 0 means 512 MiB; at least MaxBody
 	BudgetWait time.Duration // how long a request waits for room before it is told to come back; 0 means 5 s
@@ -56,6 +58,8 @@ type Config struct {
 	Logger  *slog.Logger          // nil means none
 	Metrics prometheus.Registerer // nil means none
 	Now     func() time.Time      // nil means time.Now
+
+	prices prices
 }
 
 // Gateway answers calls. Its handlers may be used from any goroutine.
@@ -97,9 +101,12 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	var err error
+	if cfg.prices, err = parsePrices(cfg.Prices); err != nil {
+		return nil, err
+	}
 	g := &Gateway{cfg: cfg, budget: semaphore.NewWeighted(cfg.BodyBudget), settle: settleTime}
 	g.buffers.New = func() any { return new(make([]byte, bufferSize)) }
-	var err error
 	g.metrics, err = newMetrics(cfg.Metrics)
 	return g, err
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/ledger"
@@ -61,7 +62,9 @@ func (c *call) record(a *answer) {
 	c.result.Model = found.Model
 	c.result.FinishReasons = found.FinishReasons
 	c.result.ErrorCode = found.ErrorCode
+	c.result.ContentFilter = found.Filters
 	c.result.Usage = c.usage(found)
+	c.result.Cost = c.g.cfg.prices.of(found.Model, c.deployment, c.result.Usage)
 	if a.aborted == "" && a.held > 0 {
 		c.began()
 		_, _ = a.commit.Write(a.buf[:a.held])
@@ -116,6 +119,18 @@ func token(ids ...string) string {
 		}
 	}
 	return ""
+}
+
+const maxRegion = 24 // bytes; Azure's longest is shorter
+
+// region is the programmatic name of the Azure region that a display name such
+// as "Sweden Central" stands for; empty where it cannot be one.
+func region(display string) string {
+	name := strings.ToLower(strings.ReplaceAll(display, " ", ""))
+	if len(name) > maxRegion || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return ""
+	}
+	return name
 }
 
 func plain(s string) bool {

@@ -33,6 +33,8 @@ type Settings struct {
 	Backends  []backend.Settings `yaml:"backends" config:"required" doc:"servers that answer; the first that serves a deployment is used"`
 	Ledger    LedgerSettings     `yaml:"ledger" config:"required" doc:"where calls are recorded"`
 
+	Prices []Price `yaml:"prices" doc:"what tokens cost, for the records; the first that fits counts; default no cost"`
+
 	MaxBody    config.Size `yaml:"max_body" doc:"largest request body; default 64MiB"`
 	BodyBudget config.Size `yaml:"body_budget" doc:"memory for all request bodies together; default 512MiB"`
 }
@@ -107,7 +109,7 @@ func (s *Settings) ServerTLS() (*tls.Config, error) {
 // runs Run beside them, and calls Close in the end. A nil logger or registerer
 // means none.
 func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer) (*Gateway, error) {
-	cfg := Config{MaxBody: int64(s.MaxBody), BodyBudget: int64(s.BodyBudget), Logger: logger, Metrics: metrics}
+	cfg := Config{Prices: s.Prices, MaxBody: int64(s.MaxBody), BodyBudget: int64(s.BodyBudget), Logger: logger, Metrics: metrics}
 	var err error
 	if cfg.Identity, err = s.identity(); err != nil {
 		return nil, err

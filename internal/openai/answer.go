@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"bytes"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -11,6 +13,7 @@ type Answer struct {
 	FinishReasons []string // distinct, in order; for Responses the status, and why it is incomplete
 	ErrorCode     string
 	Usage         Usage
+	Filters       Filters
 	Counted       bool  // the backend sent a usage
 	TextBytes     int64 // length of the answer's text as written, for an estimate
 }
@@ -30,6 +33,9 @@ const (
 	atCode
 	atStatusCode
 	atType
+	atPromptFilter
+	atChoiceFilter
+	atSource
 )
 
 const (
@@ -40,6 +46,9 @@ const (
 	atIncomplete
 	atResponse
 	atOutput
+	atPrompts // prompt_filter_results
+	atInner   // innererror
+	atFilters // content_filters of a response
 )
 
 const atText = firstText
@@ -51,7 +60,9 @@ type reader struct {
 	events    bool // it reads events, not one answer
 	found     Answer
 	eventType string
-	usage     []byte // the last usage object, decoded once at the end
+	usage     []byte    // the last usage object, decoded once at the end
+	filters   [2][]byte // the last filter result of each side, which most events of a stream repeat
+	source    string    // which side the response's filter in hand looked at
 }
 
 func (r *reader) member(parent place, key []byte) place {
@@ -72,6 +83,8 @@ func (r *reader) member(parent place, key []byte) place {
 			}
 		case "choices":
 			return atChoices
+		case "prompt_filter_results":
+			return atPrompts
 		case "output":
 			return atOutput
 		case "response":
@@ -86,8 +99,25 @@ func (r *reader) member(parent place, key []byte) place {
 			return atFinish
 		case "delta", "message":
 			return atMessage
+		case "content_filter_results":
+			return atChoiceFilter
 		case "text":
 			return atText
+		}
+	case atPrompts:
+		if string(key) == "content_filter_results" {
+			return atPromptFilter
+		}
+	case atInner:
+		if string(key) == "content_filter_result" { // singular on the wire
+			return atPromptFilter
+		}
+	case atFilters:
+		switch string(key) {
+		case "source_type":
+			return atSource
+		case "content_filter_results":
+			return atChoiceFilter
 		}
 	case atMessage, atCalls:
 		switch string(key) {
@@ -102,8 +132,11 @@ func (r *reader) member(parent place, key []byte) place {
 			return atText
 		}
 	case atError:
-		if string(key) == "code" {
+		switch string(key) {
+		case "code":
 			return atCode
+		case "innererror":
+			return atInner
 		}
 	case atIncomplete:
 		if string(key) == "reason" {
@@ -127,6 +160,8 @@ func responseMember(key []byte) place {
 		return atError
 	case "incomplete_details":
 		return atIncomplete
+	case "content_filters":
+		return atFilters
 	}
 	return nowhere
 }
@@ -154,6 +189,25 @@ func (r *reader) value(at place, raw []byte, _, _ int64) {
 		}
 	case atType:
 		r.eventType = label(raw)
+	case atSource:
+		r.source = label(raw)
+	case atPromptFilter:
+		r.filtered(0, raw)
+	case atChoiceFilter:
+		if r.source == promptSide {
+			r.filtered(0, raw)
+		} else {
+			r.filtered(1, raw)
+		}
+		r.source = ""
+	}
+}
+
+// filtered takes a filter's result for the prompt (0) or the completion (1).
+func (r *reader) filtered(side int, raw []byte) {
+	if len(raw) > len("{}") && !bytes.Equal(raw, r.filters[side]) {
+		r.filters[side] = append(r.filters[side][:0], raw...)
+		r.found.Filters.add([]string{promptSide, completionSide}[side], raw)
 	}
 }
 
@@ -168,7 +222,7 @@ func (r *reader) reason(s string) {
 // answer decodes the usage and gives what was found.
 func (r *reader) answer() Answer {
 	a := r.found
-	a.FinishReasons = slices.Clone(a.FinishReasons)
+	a.FinishReasons, a.Filters = slices.Clone(a.FinishReasons), maps.Clone(a.Filters)
 	a.Usage, a.Counted = parseUsage(r.usage)
 	return a
 }

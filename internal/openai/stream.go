@@ -70,6 +70,9 @@ func (s *Stream) Feed(p []byte) (held int) {
 // Complete says whether the event that ends the answer was seen.
 func (s *Stream) Complete() bool { return s.terminal }
 
+// Begun says whether text has come.
+func (s *Stream) Begun() bool { return s.reader.found.TextBytes > 0 }
+
 // Answer is what was found so far.
 func (s *Stream) Answer() Answer { return s.reader.answer() }
 
