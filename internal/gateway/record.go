@@ -32,17 +32,38 @@ func (c *call) callRecord() ledger.Call {
 		Client:    c.r.RemoteAddr,
 		Operation: c.operation(), APIVersion: c.target.APIVersion,
 		Deployment: c.deployment, Stream: c.peeked.Stream,
-		Decision:    c.decision.Why,
+		Decision:    c.decision.Why, Capture: c.capture(),
 		Request:     ledger.Body{Bytes: int64(len(c.body))},
 		Correlation: token(c.r.Header.Get("X-Ms-Client-Request-Id")),
-	}
-	if c.body != nil {
-		record.Request.Commitment = c.g.cfg.Ledger.Commitment(c.id, c.body)
 	}
 	if c.backend != nil {
 		record.Backend = c.backend.Name()
 	}
+	if c.capture() == ledger.None {
+		return anonymous(record)
+	}
+	if c.body != nil {
+		record.Request.Commitment = c.g.cfg.Ledger.Commitment(c.id, c.body)
+	}
 	return record
+}
+
+// capture is how much of the call is recorded.
+func (c *call) capture() ledger.Capture { return ledger.Capture(c.decision.Capture) }
+
+// anonymous leaves out whatever names or reaches the caller.
+func anonymous(r ledger.Call) ledger.Call {
+	r.Issuer, r.Tenant, r.Subject, r.Name, r.App, r.Member = "", "", "", "", "", ""
+	r.Client, r.Correlation = "", ""
+	return r
+}
+
+// described is an answer's description, without its commitment where none is wanted.
+func (c *call) described(b ledger.Body) ledger.Body {
+	if c.capture() == ledger.None {
+		b.Commitment = ""
+	}
+	return b
 }
 
 // intent makes the call durable before it is forwarded.
@@ -69,7 +90,7 @@ func (c *call) record(a *answer) {
 		c.began()
 		_, _ = a.commit.Write(a.buf[:a.held])
 	}
-	c.result.Response = a.commit.Sum()
+	c.result.Response = c.described(a.commit.Sum())
 	c.result.End = c.g.cfg.Now()
 	if c.outcome() != nil {
 		panic(http.ErrAbortHandler)

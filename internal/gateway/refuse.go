@@ -96,7 +96,7 @@ func (c *call) setResult(answer openai.Error) {
 	}
 	commit := c.g.cfg.Ledger.Commit(c.id)
 	_, _ = commit.Write(answer.Body())
-	c.result.Response = commit.Sum()
+	c.result.Response = c.described(commit.Sum())
 }
 
 func noLedger() *refusal { return busy("the call could not be recorded", 5*time.Second) }

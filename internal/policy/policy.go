@@ -21,6 +21,7 @@ type Decision struct {
 	Workload string // the workload that decided; empty if the caller belongs to none
 	Grant    string // the grant that allows, as text; empty if none does
 	Why      string // one clause, for the ledger and for people
+	Capture  string // how much of the call is recorded, as the workload says; empty for the default
 }
 
 // Call is what the caller wants to do.
@@ -106,11 +107,11 @@ func (p *Policy) Decide(who identity.Principal, call Call) Decision {
 		}
 		for _, g := range w.grants {
 			if g.allows(call) {
-				return Decision{Allowed: true, Workload: w.Name, Grant: g.text, Why: w.Name + ": " + g.text}
+				return Decision{Allowed: true, Workload: w.Name, Grant: g.text, Why: w.Name + ": " + g.text, Capture: w.Capture}
 			}
 		}
 		if denied.Workload == "" {
-			denied = Decision{Workload: w.Name, Why: w.Name + ": no grant for " + call.text()}
+			denied = Decision{Workload: w.Name, Why: w.Name + ": no grant for " + call.text(), Capture: w.Capture}
 		}
 	}
 	return denied

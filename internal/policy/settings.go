@@ -19,6 +19,7 @@ type Workload struct {
 	Roles      []string          `yaml:"roles" doc:"application roles"`
 	Tenants    []string          `yaml:"tenants" doc:"narrows the workload to tokens of these tenants; default all configured"`
 	Attributes map[string]string `yaml:"attributes" doc:"narrows the workload to members whose certificate carries all of these"`
+	Capture    string            `yaml:"capture" doc:"how much of its calls is recorded: none, metadata or full; default metadata"`
 	Grants     []Grant           `yaml:"grants" config:"required" doc:"what it may do; nothing else is allowed"`
 }
 
@@ -32,6 +33,9 @@ type Grant struct {
 func (w *Workload) Check(report func(path, what, fix string)) {
 	checkPatterns("members", w.Members, report)
 	checkPatterns("subjects", w.Subjects, report)
+	if !slices.Contains([]string{"", "none", "metadata", "full"}, w.Capture) {
+		report("capture", "no such way to record calls", "write none, metadata or full")
+	}
 	if len(w.Tenants) > 0 && len(w.Attributes) > 0 {
 		report("attributes", "beside tenants they fit nobody", "tokens have a tenant, members have attributes: make two workloads")
 	}
