@@ -32,7 +32,7 @@ func (c *call) callRecord() ledger.Call {
 		Client:    c.r.RemoteAddr,
 		Operation: c.operation(), APIVersion: c.target.APIVersion,
 		Deployment: c.deployment, Stream: c.peeked.Stream,
-		Decision:    c.decision.Why, Capture: c.capture(),
+		Decision: c.decision.Why, Capture: c.capture(),
 		Request:     ledger.Body{Bytes: int64(len(c.body))},
 		Correlation: token(c.r.Header.Get("X-Ms-Client-Request-Id")),
 	}
