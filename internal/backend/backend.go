@@ -5,14 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/openai"
+	"github.com/ostiary/ostiary/internal/upstream"
 )
 
 // Backend is one server that answers.
@@ -67,7 +66,8 @@ func New(s Settings) (*Backend, error) {
 }
 
 // transport speaks HTTP/1.1: a stream has its connection to itself, and ending
-// it ends the work behind it.
+// it ends the work behind it. Prompts go where the configuration says, never
+// where the environment's proxy does.
 func (s *Settings) transport() (http.RoundTripper, error) {
 	roots, err := ReadCA(s.CA)
 	if err != nil {
@@ -76,19 +76,9 @@ func (s *Settings) transport() (http.RoundTripper, error) {
 	if s.FirstByte == 0 {
 		s.FirstByte = defaultFirstByte
 	}
-	return &http.Transport{
-		Proxy:                  nil, // prompts go where the configuration says, never where the environment does
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  s.FirstByte,
-		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    256,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		DisableCompression:     true, // bytes pass as they come
-		WriteBufferSize:        16 << 10,
-		ReadBufferSize:         16 << 10,
+	return &upstream.Transport{
+		TLS:           &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		HeaderTimeout: s.FirstByte,
 	}, nil
 }
 

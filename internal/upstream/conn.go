@@ -116,6 +116,10 @@ func (c *conn) head(req *http.Request) {
 			if req.Header["Upgrade"] == nil {
 				continue
 			}
+		case "User-Agent":
+			if len(values) == 1 && values[0] == "" {
+				continue // as net/http has it: an empty one is none
+			}
 		}
 		for _, v := range values {
 			write(name, ": ", v, "\r\n")
