@@ -43,6 +43,11 @@ type QuietLog func() *slog.Logger
 
 // Main runs one command and returns the exit code.
 func Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
+	return Machine{}.Main(version, args, in, out, errOut)
+}
+
+// Main runs one command on a machine and returns the exit code.
+func (m Machine) Main(version string, args []string, in io.Reader, out, errOut io.Writer) int {
 	var c commands
 	return node.App{
 		Name:     "ostiary",
@@ -55,7 +60,7 @@ func Main(version string, args []string, in io.Reader, out, errOut io.Writer) in
 			err := config.Load(path, &f, config.Options{})
 			return node.Sections{Authority: f.Authority, Relay: f.Relay, Inlet: f.Inlet, Outlet: f.Outlet}, err
 		},
-		Bind: []any{node.Version(version), node.File(func() any { return &file{} }), QuietLog(func() *slog.Logger {
+		Bind: []any{m, node.Version(version), node.File(func() any { return &file{} }), QuietLog(func() *slog.Logger {
 			level := c.LogLevel
 			if level == slog.LevelInfo {
 				level = slog.LevelWarn

@@ -53,7 +53,10 @@ func (*verifyCmd) Help() string { return verifyHelp }
 
 const verifyHelp = `It follows names, routes and security groups as Azure does, and says who can reach
 the model, by which rule. It sends nothing into the network that it judges, unless
---probe asks it to look.
+--probe asks it to look. What is seen is then held against what is modelled of the
+place where this machine stands: --from, else the subnet that holds its address, else
+the internet. A place that is modelled to reach an endpoint is meant to; --inside says
+so of any other.
 
 Exit codes: 0 private, 1 open, 2 usage, 3 could not find out.
 
@@ -61,10 +64,11 @@ Examples:
   ostiary verify --live --save estate.json
   ostiary verify --snapshot estate.json --client snet-apps --format html --out report.html
   terraform show -json plan.bin > plan.json && ostiary verify --plan plan.json --format sarif --out ostiary.sarif
+  ostiary verify --snapshot estate.json --probe --from snet-apps
   ostiary verify diff before.json after.json`
 
 // Run judges and reports.
-func (c *judgeCmd) Run(env *node.Env, version node.Version) error {
+func (c *judgeCmd) Run(env *node.Env, version node.Version, here Machine) error {
 	o := posture.Options{Clients: c.Client, Now: time.Now()}
 	if err := c.waivers(&o); err != nil {
 		return err
@@ -73,11 +77,12 @@ func (c *judgeCmd) Run(env *node.Env, version node.Version) error {
 	if err != nil {
 		return err
 	}
-	r := posture.Judge(e, topology.New(e, topology.Config{}), o)
-	if err := c.look(env, &r); err != nil {
+	t := topology.New(e, topology.Config{})
+	r := posture.Judge(e, t, o)
+	if err := c.look(env, t, here, &r); err != nil {
 		return err
 	}
-	if err := c.write(env, r, version); err != nil {
+	if err := c.write(env, e, r, version); err != nil {
 		return err
 	}
 	return c.verdict(r)
@@ -103,9 +108,14 @@ func (c *judgeCmd) read(env *node.Env, o *posture.Options) (*estate.Estate, erro
 		if err != nil {
 			return nil, err
 		}
-		return fromSnapshot(s, o)
+		describe(s, o)
+		data, err := s.JSON() // what --save wrote, to the byte
+		if err != nil {
+			return nil, err
+		}
+		return estate.ReadARM(bytes.NewReader(data), estate.Options{})
 	}
-	path := c.Snapshot + c.Plan
+	path := c.file()
 	o.Source, o.Taken = path, o.Now
 	if info, err := os.Stat(path); err == nil {
 		o.Taken = info.ModTime()
@@ -120,7 +130,7 @@ func (c *judgeCmd) read(env *node.Env, o *posture.Options) (*estate.Estate, erro
 		if err != nil {
 			return nil, err
 		}
-		return fromSnapshot(s, o)
+		describe(s, o)
 	}
 	read := estate.ReadARM
 	if c.Plan != "" {
@@ -133,6 +143,15 @@ func (c *judgeCmd) read(env *node.Env, o *posture.Options) (*estate.Estate, erro
 	return e, err
 }
 
+// file is the file that the report's pointers lead into; empty where none is
+// kept.
+func (c *judgeCmd) file() string {
+	if c.Live {
+		return c.Save
+	}
+	return c.Snapshot + c.Plan
+}
+
 // savedByUs says whether a file begins as --save writes it: such a file also
 // tells when it was read, and what could not be.
 func savedByUs(f *os.File) bool {
@@ -141,9 +160,9 @@ func savedByUs(f *os.File) bool {
 	return (err == nil || errors.Is(err, io.EOF)) && bytes.Contains(head[:n], []byte(azure.Format))
 }
 
-// fromSnapshot reads what Azure showed. What was listed and not refused is
+// describe says what a snapshot holds. What was listed and not refused is
 // listed wholly: a type without a resource is then known to have none.
-func fromSnapshot(s azure.Snapshot, o *posture.Options) (*estate.Estate, error) {
+func describe(s azure.Snapshot, o *posture.Options) {
 	names := make([]string, 0, len(s.Subscriptions))
 	for _, sub := range s.Subscriptions {
 		names = append(names, sub.ID)
@@ -156,11 +175,6 @@ func fromSnapshot(s azure.Snapshot, o *posture.Options) (*estate.Estate, error) 
 		}
 	}
 	slices.Sort(o.Listed)
-	data, err := s.JSON()
-	if err != nil {
-		return nil, err
-	}
-	return estate.ReadARM(bytes.NewReader(data), estate.Options{})
 }
 
 // readLive reads Azure with the login at hand, and says how far it is.
@@ -188,7 +202,7 @@ func (c *judgeCmd) readLive(env *node.Env) (azure.Snapshot, error) {
 }
 
 // write renders the report to the file or the terminal.
-func (c *judgeCmd) write(env *node.Env, r posture.Report, version node.Version) error {
+func (c *judgeCmd) write(env *node.Env, e *estate.Estate, r posture.Report, version node.Version) error {
 	out := env.Out
 	if c.Out != "" {
 		f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -198,7 +212,7 @@ func (c *judgeCmd) write(env *node.Env, r posture.Report, version node.Version) 
 		defer func() { _ = f.Close() }()
 		out = f
 	}
-	if err := c.render(out, r, version); err != nil {
+	if err := c.render(out, e, r, version); err != nil {
 		return err
 	}
 	if c.Out == "" {
@@ -208,12 +222,16 @@ func (c *judgeCmd) write(env *node.Env, r posture.Report, version node.Version) 
 	return err
 }
 
-func (c *judgeCmd) render(out io.Writer, r posture.Report, version node.Version) error {
+func (c *judgeCmd) render(out io.Writer, e *estate.Estate, r posture.Report, version node.Version) error {
 	switch c.Format {
 	case "json":
 		return report.JSON(out, r)
 	case "sarif":
-		return report.SARIF(out, r, report.SARIFOptions{File: c.Snapshot + c.Plan, Version: string(version)})
+		o := report.SARIFOptions{File: c.file(), Version: string(version)}
+		if o.File != "" {
+			o.Lines = lineIn(e)
+		}
+		return report.SARIF(out, r, o)
 	case "junit":
 		return report.JUnit(out, r, report.JUnitOptions{Strict: c.Strict})
 	case "html":
@@ -226,6 +244,16 @@ func (c *judgeCmd) render(out io.Writer, r posture.Report, version node.Version)
 			}
 		}
 		return report.Table(out, r, report.Options{Color: isTerminal(out), Width: width, All: c.All})
+	}
+}
+
+// lineIn says on which line a place stands: a pointer's, or else a resource's.
+func lineIn(e *estate.Estate) func(resource, pointer string) int {
+	return func(resource, pointer string) int {
+		if t := e.Find(resource); t != nil && pointer == "" {
+			pointer = e.Pointer(t.Base().At)
+		}
+		return e.Line(pointer)
 	}
 }
 

@@ -87,7 +87,7 @@ func (*explainCmd) Help() string {
 
 // Run prints one check, or the list.
 func (c *explainCmd) Run(env *node.Env) error {
-	all := posture.Checks()
+	all := slices.Concat(posture.Checks(), looked())
 	if c.Check != "" {
 		i := slices.IndexFunc(all, func(k posture.Check) bool { return k.ID == c.Check })
 		if i < 0 {

@@ -20,6 +20,8 @@ type reading struct {
 	touched map[Thing]func()
 	// gone are embedded children that a plan takes away, see goneKey.
 	gone map[string]bool
+	// pointers is the length of all pointers of lists, see marked.
+	pointers int
 }
 
 func newReading(text, tag string, o Options) (*reading, error) {
@@ -124,12 +126,7 @@ func (r *reading) page() {
 
 // elements reads the array at hand, which stands at the pointer list.
 func (r *reading) elements(list string) {
-	n := int32(len(r.e.lists)) //nolint:gosec // fewer lists than bytes
-	r.e.lists = append(r.e.lists, list)
-	r.array(func(i int) {
-		r.e.marks = append(r.e.marks, mark{at: r.at(), list: n, index: int32(i)}) //nolint:gosec // fewer elements than bytes
-		r.element(list + "/" + strconv.Itoa(i))
-	})
+	r.marked([]string{list}, func(i int) { r.element(list + "/" + strconv.Itoa(i)) })
 }
 
 // element reads one resource, one page of resources, or an error in the place
@@ -169,13 +166,18 @@ type heading struct {
 	list, failed bool
 }
 
-// heading looks ahead until it knows the id and the type.
+// heading looks ahead until it knows the id and the type, and that no error
+// follows them.
 func (r *reading) heading() heading {
 	var h heading
 	from, depth := r.pos, r.depth
 	if r.open('{') {
 		for first := true; r.more('}', first); first = false {
-			switch key := r.key(); key {
+			key := r.key()
+			if h.id != "" && h.typ != "" && key != "error" {
+				break
+			}
+			switch key {
 			case "id":
 				h.id = r.Text()
 			case "type":
@@ -184,9 +186,6 @@ func (r *reading) heading() heading {
 				h.failed = r.peek() == '{'
 			case "value":
 				h.list = r.peek() == '['
-			}
-			if h.id != "" && h.typ != "" {
-				break
 			}
 			r.skip()
 		}

@@ -148,8 +148,16 @@ func TestGaps(t *testing.T) {
 	if e.Missing("/Subscriptions/HIDDEN/resourceGroups/x") == nil || e.Missing("/subscriptions/hiddenx") != nil || e.Missing("/other") != nil {
 		t.Error("Missing")
 	}
-	if got := e.Pointer(e.Gaps[0].At); got != "/value/0" {
-		t.Errorf("pointer %q", got)
+	for i, want := range []string{"/value/0", "/value/1/nextLink", "/nextLink"} {
+		if got := e.Pointer(e.Gaps[i].At); got != want {
+			t.Errorf("pointer %q, want %q", got, want)
+		}
+	}
+	// Wherever the error stands, it is no resource that lacks everything.
+	for _, doc := range []string{`{"error":{"code":"x"},"id":"/v","type":"Microsoft.Network/virtualNetworks"}`, `{"id":"/v","type":"Microsoft.Network/virtualNetworks","error":{"code":"x"}}`} {
+		if e := read(t, list(doc)); len(e.Gaps) != 1 || e.Gaps[0].Code != "x" || len(e.VirtualNetworks) != 0 {
+			t.Errorf("%s: gaps %+v", doc, e.Gaps)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func (p *planReader) configuration() *module {
 	}
 	p.object(func(key string) {
 		if key == "root_module" {
-			root = p.module()
+			p.under("/root_module", func() { root = p.module() })
 		} else {
 			p.skip()
 		}
@@ -79,10 +79,12 @@ func (p *planReader) module() *module {
 	}
 	p.object(func(key string) {
 		switch {
-		case key == "resources" && p.peek() == '[':
-			p.array(func(int) { p.configured(m) })
+		case key == "resources":
+			p.under("/resources", func() { p.resources(func() { p.configured(m) }) })
 		case key == "module_calls" && p.peek() == '{':
-			p.object(func(name string) { m.calls[name] = p.call() })
+			p.object(func(name string) {
+				p.under("/module_calls/"+escape(name)+"/module", func() { m.calls[name] = p.call() })
+			})
 		case key == "outputs" && p.peek() == '{':
 			p.object(func(name string) { m.outputs[name] = p.expression().kids["expression"] })
 		default:

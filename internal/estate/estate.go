@@ -69,8 +69,9 @@ type Estate struct {
 
 	text  string
 	byID  map[string]Thing
-	marks []mark
+	marks []mark   // in the order of their places
 	lists []string // pointers of the arrays that the resources stand in
+	index lineIndex
 }
 
 // Gap is something that could not be read: an element {"id": …, "error": …}

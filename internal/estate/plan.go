@@ -1,7 +1,9 @@
 package estate
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/ostiary/ostiary/internal/fault"
 )
@@ -42,6 +44,7 @@ type planReader struct {
 	*reading
 	arm    *decoder // for azapi bodies
 	config *module
+	path   []string // the pointer of what is read, in parts
 	all    []*planned
 	byAddr map[string]*planned
 }
@@ -84,34 +87,47 @@ func readPlan(text string, o Options) (*Estate, error) {
 }
 
 func (p *planReader) sections(at map[string]int) {
-	if pos, ok := at["configuration"]; ok {
-		p.pos = pos
-		p.config = p.configuration()
-	}
-	if pos, ok := at["resource_changes"]; ok {
-		p.pos = pos
-		if p.peek() == '[' {
-			p.array(func(int) { p.change() })
+	read := func(key string, read func()) bool {
+		pos, ok := at[key]
+		if ok {
+			p.pos = pos
+			p.under("/"+key, read)
 		}
-	} else if pos, ok := at["planned_values"]; ok {
-		p.pos = pos
-		p.state(false)
+		return ok
 	}
-	if pos, ok := at["prior_state"]; ok {
-		p.pos = pos
+	read("configuration", func() { p.config = p.configuration() })
+	if !read("resource_changes", func() { p.resources(p.change) }) {
+		read("planned_values", func() { p.state(false) })
+	}
+	read("prior_state", func() {
 		if p.peek() == '{' {
 			p.object(func(key string) {
 				if key == "values" {
-					p.state(true)
+					p.under("/values", func() { p.state(true) })
 				} else {
 					p.skip()
 				}
 			})
 		}
-	}
-	if pos, ok := at["values"]; ok {
-		p.pos = pos
-		p.state(false)
+	})
+	read("values", func() { p.state(false) })
+	slices.SortFunc(p.e.marks, func(a, b mark) int { return cmp.Compare(a.at, b.at) })
+}
+
+// under reads what stands below the path at hand.
+func (p *planReader) under(step string, read func()) {
+	n := len(p.path)
+	p.path = append(p.path, step)
+	read()
+	p.path = p.path[:n]
+}
+
+// resources reads an array of resources, if one is at hand.
+func (p *planReader) resources(read func()) {
+	if p.peek() == '[' {
+		p.marked(p.path, func(int) { read() })
+	} else {
+		p.skip()
 	}
 }
 
@@ -202,16 +218,18 @@ func (p *planReader) state(dataOnly bool) {
 		return
 	}
 	p.object(func(key string) {
-		switch {
-		case key == "root_module":
-			p.state(dataOnly)
-		case key == "child_modules" && p.peek() == '[':
-			p.array(func(int) { p.state(dataOnly) })
-		case key == "resources" && p.peek() == '[':
-			p.array(func(int) { p.held(dataOnly) })
-		default:
-			p.skip()
-		}
+		p.under("/"+key, func() {
+			switch {
+			case key == "root_module":
+				p.state(dataOnly)
+			case key == "child_modules" && p.peek() == '[':
+				p.array(func(i int) { p.under("/"+strconv.Itoa(i), func() { p.state(dataOnly) }) })
+			case key == "resources":
+				p.resources(func() { p.held(dataOnly) })
+			default:
+				p.skip()
+			}
+		})
 	})
 }
 

@@ -100,7 +100,7 @@ func (s *scene) clientOf(t estate.Thing) []*client {
 	case *estate.VirtualNetwork:
 		c.vnet, c.whole = x, true
 		for _, n := range x.Subnets {
-			if ordinary(n) {
+			if Ordinary(n) {
 				c.stand(s, idOf(n))
 			}
 		}
@@ -142,8 +142,8 @@ func (s *scene) connected(t estate.Thing) []string {
 	return ids
 }
 
-// ordinary reports whether a subnet holds machines that ask for themselves.
-func ordinary(n *estate.Subnet) bool {
+// Ordinary reports whether a subnet holds machines that ask for themselves.
+func Ordinary(n *estate.Subnet) bool {
 	switch strings.ToLower(n.Name) {
 	case "gatewaysubnet", "azurefirewallsubnet", "azurefirewallmanagementsubnet", "azurebastionsubnet", "routeserversubnet":
 		return false

@@ -86,13 +86,14 @@ func private(a netip.Addr) bool {
 
 // right reports whether a resolver here should give the address.
 func (e Endpoint) right(a netip.Addr) bool {
+	its := slices.Contains(e.Addresses, a) || len(e.Addresses) == 0 && private(a)
 	switch {
-	case !e.Inside:
-		return a.IsGlobalUnicast() && !private(a)
-	case len(e.Addresses) > 0:
-		return slices.Contains(e.Addresses, a)
+	case e.Inside:
+		return its
+	case e.Within:
+		return its || Public(a)
 	default:
-		return private(a)
+		return Public(a)
 	}
 }
 
@@ -103,6 +104,10 @@ func (e Endpoint) expect(kind dnsmessage.Type) string {
 		what = join(e.Addresses) + " alone"
 	case e.Inside:
 		what = "a private address alone"
+	case e.Within && len(e.Addresses) > 0:
+		what = "public addresses, or " + join(e.Addresses)
+	case e.Within:
+		what = "public addresses, or a private one"
 	}
 	if kind == dnsmessage.TypeAAAA {
 		return "none, or " + what
@@ -111,7 +116,11 @@ func (e Endpoint) expect(kind dnsmessage.Type) string {
 }
 
 func (s sight) observation(name string, e Endpoint) Observation {
-	return Observation{Name: name, Target: e.Host + " by " + s.resolver, Got: s.said(), Status: Fail}
+	o := Observation{Name: name, Target: e.Host + " by " + s.resolver, Got: s.said(), Status: Fail}
+	if o.Resolver = s.resolver; !s.unsaid() {
+		o.Seen, o.Addresses = SeenAnswer, s.addresses
+	}
+	return o
 }
 
 func (s sight) judge(e Endpoint) Observation {
@@ -130,6 +139,8 @@ func (s sight) judge(e Endpoint) Observation {
 		o.Detail = "the zone is linked here and lacks the record, or nothing knows the name"
 	case wrong && e.Inside:
 		o.Detail = "a client that uses this resolver goes past the private endpoint"
+	case wrong && e.Within:
+		o.Detail = "the address is neither public nor the endpoint's"
 	case wrong:
 		o.Detail = "the private address is published, or this place is inside"
 	case len(s.addresses) == 0 && s.kind == dnsmessage.TypeA:
@@ -199,7 +210,7 @@ func agreement(e Endpoint, sights []sight) []Observation {
 			continue
 		}
 		word := s.said()
-		if !e.Inside && len(s.addresses) > 0 && !slices.ContainsFunc(s.addresses, func(a netip.Addr) bool { return !e.right(a) }) {
+		if !e.Inside && len(s.addresses) > 0 && !slices.ContainsFunc(s.addresses, func(a netip.Addr) bool { return !Public(a) }) {
 			word = "public addresses"
 		}
 		if !slices.Contains(said, word) {

@@ -132,16 +132,17 @@ func (p *prober) call(ctx context.Context, e Endpoint, c call) Observation {
 		o.Got, o.Detail = "not called", "no token: "+reason(err)
 		return o
 	}
-	r, err := p.send(ctx, e, c, cred)
+	r, tried, err := p.send(ctx, e, c, cred)
+	o.Tried = tried
 	if f, ok := errors.AsType[*failure](err); ok {
-		o.Got, o.Status = f.said(), c.failed(f.stage)
+		o.Got, o.Status, o.Seen = f.said(), c.failed(f.stage), f.stage.seen()
 		return o
 	}
 	if err != nil {
 		o.Got = "not called: " + reason(err)
 		return o
 	}
-	o.Got = r.said(cred)
+	o.Got, o.Seen = r.said(cred), r.seen()
 	o.Status, o.Detail = c.judge(r, cred)
 	return o
 }
@@ -157,22 +158,22 @@ func (f *failure) said() string {
 	return word + reason(f.err)
 }
 
-func (p *prober) send(ctx context.Context, e Endpoint, c call, cred credential) (response, error) {
+func (p *prober) send(ctx context.Context, e Endpoint, c call, cred credential) (response, []Try, error) {
 	host := e.Host
 	if e.Port != 443 {
 		host = net.JoinHostPort(e.Host, strconv.Itoa(e.Port))
 	}
 	req, err := http.NewRequestWithContext(ctx, c.method, "https://"+host+c.path, strings.NewReader(c.body))
 	if err != nil {
-		return response{}, err
+		return response{}, nil, err
 	}
 	req.Header.Set(cred.header, cred.value)
 	if c.body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	conn, err := p.secure(ctx, e, cred.real)
+	conn, tried, err := p.secure(ctx, e, cred.real)
 	if err != nil {
-		return response{}, err
+		return response{}, tried, err
 	}
 	defer func() { _ = conn.Close() }()
 	transport := &http.Transport{
@@ -183,22 +184,22 @@ func (p *prober) send(ctx context.Context, e Endpoint, c call, cred credential) 
 	}
 	resp, err := transport.RoundTrip(req) // not a Client: a redirect is an answer
 	if err != nil {
-		return response{}, &failure{noAnswer, err}
+		return response{}, tried, &failure{noAnswer, err}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return readResponse(resp), nil
+	return readResponse(resp), tried, nil
 }
 
 // secure connects for a call. What is real is sent only where the certificate
 // is the host's and its issuer recognised.
-func (p *prober) secure(ctx context.Context, e Endpoint, guarded bool) (net.Conn, error) {
-	conn, err := p.connect(ctx, e, e.Host)
+func (p *prober) secure(ctx context.Context, e Endpoint, guarded bool) (net.Conn, []Try, error) {
+	conn, tried, err := p.connect(ctx, e, e.Host)
 	if err != nil {
-		return nil, err
+		return nil, tried, err
 	}
 	c, err := handshake(ctx, conn, e.Host, tls.VersionTLS12)
 	if err != nil {
-		return nil, err
+		return nil, tried, err
 	}
 	v := p.trust.check(c.ConnectionState(), e.Host)
 	err = errors.Join(v.chain, v.name)
@@ -207,9 +208,9 @@ func (p *prober) secure(ctx context.Context, e Endpoint, guarded bool) (net.Conn
 	}
 	if err != nil {
 		_ = c.Close()
-		return nil, &failure{noTrust, err}
+		return nil, tried, &failure{noTrust, err}
 	}
-	return c, nil
+	return c, tried, nil
 }
 
 // usual is a transport for one call without credentials, to a resolver. Its

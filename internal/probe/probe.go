@@ -36,6 +36,7 @@ type Observation struct {
 	// Duration is the time from the first look to this answer, in nanoseconds;
 	// it includes the waiting.
 	Duration time.Duration `json:"duration"`
+	Facts
 }
 
 // Endpoint is what is looked at, and what should be seen from here.
@@ -46,6 +47,11 @@ type Endpoint struct {
 	Port int
 	// Inside says that this place is meant to reach the private endpoint.
 	Inside bool
+	// Within says of a place that is not inside that it is in a network beside
+	// the endpoint's: there the private address is no secret, and the endpoint
+	// must take no connection. False means the internet, where that address is
+	// another machine's, and is not tried.
+	Within bool
 	// Addresses are the private endpoint's. Empty means any private address.
 	Addresses []netip.Addr
 }
@@ -141,7 +147,7 @@ func Run(ctx context.Context, c Config) []Observation {
 			continue
 		}
 		looks = append(looks, look{e, p.dns}, look{e, p.tls}, look{e, p.privateLinkName})
-		if e.Inside {
+		if e.Inside || e.Within && len(e.Addresses) > 0 {
 			looks = append(looks, look{e, p.tcp})
 		}
 		looks = append(looks, p.calls(e)...)

@@ -36,27 +36,29 @@ func (f *failure) Error() string { return reason(f.err) }
 func (f *failure) Unwrap() error { return f.err }
 
 // connect makes a TCP connection to one of the host's addresses.
-func (p *prober) connect(ctx context.Context, e Endpoint, host string) (net.Conn, error) {
+func (p *prober) connect(ctx context.Context, e Endpoint, host string) (net.Conn, []Try, error) {
 	addresses, err := p.lookup(ctx, host)
 	if len(addresses) == 0 {
 		if err == nil {
 			err = errors.New("no address")
 		}
-		return nil, &failure{noName, err}
+		return nil, nil, &failure{noName, err}
 	}
 	return p.reach(ctx, e, addresses)
 }
 
-func (p *prober) reach(ctx context.Context, e Endpoint, addresses []netip.Addr) (net.Conn, error) {
+func (p *prober) reach(ctx context.Context, e Endpoint, addresses []netip.Addr) (net.Conn, []Try, error) {
 	var last error
+	var tried []Try
 	for _, a := range addresses[:min(len(addresses), maxAddresses)] {
 		conn, err := p.Dial(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(e.Port)))
+		tried = append(tried, Try{a, err == nil})
 		if err == nil {
-			return conn, nil
+			return conn, tried, nil
 		}
 		last = err
 	}
-	return nil, &failure{noConnect, last}
+	return nil, tried, &failure{noConnect, last}
 }
 
 // handshake makes TLS from lowest on, and verifies nothing yet.
@@ -186,9 +188,9 @@ func (o *Observation) noTLS(e Endpoint, err error) {
 func (p *prober) shake(ctx context.Context, e Endpoint, host string) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	conn, err := p.connect(ctx, e, host)
+	conn, _, err := p.connect(ctx, e, host)
 	if f, ok := errors.AsType[*failure](err); ok && f.stage == noName && host != e.Host {
-		conn, err = p.connect(ctx, e, e.Host) // the look is about the certificate
+		conn, _, err = p.connect(ctx, e, e.Host) // the look is about the certificate
 	}
 	if err != nil {
 		return tls.ConnectionState{}, err
@@ -232,25 +234,38 @@ func names(c *x509.Certificate) string {
 	return clean(strings.Join(all, ", "), 300)
 }
 
-// tcp looks whether the endpoint's address takes connections.
+// tcp looks whether the endpoint's address takes connections: from inside it
+// must, from the networks beside it must not.
 func (p *prober) tcp(ctx context.Context, e Endpoint) []Observation {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	o := Observation{Name: "tcp", Target: e.Host, Expect: "a connection to port " + strconv.Itoa(e.Port), Status: Fail}
+	if !e.Inside {
+		o.Expect = "no connection to port " + strconv.Itoa(e.Port)
+	}
 	var conn net.Conn
 	var err error
 	if len(e.Addresses) > 0 { // whatever the resolver says
 		o.Target += " at " + join(e.Addresses)
-		conn, err = p.reach(ctx, e, e.Addresses)
+		conn, o.Tried, err = p.reach(ctx, e, e.Addresses)
 	} else {
-		conn, err = p.connect(ctx, e, e.Host)
+		conn, o.Tried, err = p.connect(ctx, e, e.Host)
 	}
-	if err != nil {
+	if err == nil {
+		_ = conn.Close()
+		o.Got, o.Seen = "connected", SeenConnection
+	} else {
 		o.Got = "no connection: " + reason(err)
-		return []Observation{o}
+		if f, ok := errors.AsType[*failure](err); ok {
+			o.Seen = f.stage.seen()
+		}
 	}
-	_ = conn.Close()
-	o.Got, o.Status = "connected", Pass
+	switch {
+	case (err == nil) == e.Inside:
+		o.Status = Pass
+	case !e.Inside:
+		o.Detail = "the endpoint takes connections from a place that is not meant to reach it"
+	}
 	return []Observation{o}
 }
 

@@ -44,7 +44,11 @@ func (p *prober) round(ctx context.Context, looks []look, seen [][]Observation, 
 			if round == 1 {
 				began = time.Now()
 			}
-			seen[i] = merge(seen[i], looks[i].make(ctx, looks[i].e), time.Since(began), round)
+			now := looks[i].make(ctx, looks[i].e)
+			for k := range now {
+				now[k].Host = looks[i].e.Host
+			}
+			seen[i] = merge(seen[i], now, time.Since(began), round)
 		})
 	}
 	wg.Wait()

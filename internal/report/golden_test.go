@@ -38,7 +38,7 @@ type format struct {
 }
 
 func formats() []format {
-	lines := func(pointer string) int { return len(pointer) }
+	lines := func(_, pointer string) int { return len(pointer) }
 	return []format{
 		{"txt", func(w io.Writer, r posture.Report) error { return Table(w, r, Options{Width: 100}) }},
 		{"all.txt", func(w io.Writer, r posture.Report) error { return Table(w, r, Options{Color: true, All: true}) }},

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	_ "embed" // for the schema
 	"encoding/json"
 	"errors"
@@ -26,10 +27,13 @@ var Schema string
 func JSON(w io.Writer, r posture.Report) error { return writeJSON(w, normal(r)) }
 
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
+	in := &indenter{to: bufio.NewWriterSize(w, 64<<10)}
+	enc := json.NewEncoder(in)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	return in.to.Flush()
 }
 
 // Read takes back what JSON wrote. It refuses more than 512 MiB, an unknown

@@ -57,13 +57,16 @@ func JUnit(w io.Writer, r posture.Report, o JUnitOptions) error {
 	r = normal(r)
 	all := junitSuites{Name: "ostiary verify"}
 	names := newNamer(r)
-	for _, account := range r.Accounts {
+	suites := make(map[string]int, len(r.Accounts)) // by id, in lower case
+	for i, account := range r.Accounts {
+		suites[strings.ToLower(account)] = i
 		all.Suites = append(all.Suites, junitSuite{Name: names.of(account), Timestamp: r.Taken.UTC().Format("2006-01-02T15:04:05")})
 	}
+	suites[""] = len(r.Accounts)
 	all.Suites = append(all.Suites, junitSuite{Name: "estate", Timestamp: r.Taken.UTC().Format("2006-01-02T15:04:05")})
 	seen := map[string]int{}
 	for _, f := range r.Findings {
-		s := &all.Suites[suiteOf(f.Resource, r.Accounts)]
+		s := &all.Suites[suiteOf(f.Resource, suites)]
 		c := junitCaseOf(f, StateOf(f), names, o)
 		// Readers take cases of one name for one case.
 		key := s.Name + "\x00" + c.Classname + "\x00" + c.Name
@@ -89,15 +92,16 @@ func JUnit(w io.Writer, r posture.Report, o JUnitOptions) error {
 	return err
 }
 
-// suiteOf is the account that a resource is or is part of, or the last suite.
-func suiteOf(resource string, accounts []string) int {
-	resource = strings.ToLower(resource)
-	for i, account := range accounts {
-		if account = strings.ToLower(account); resource == account || strings.HasPrefix(resource, account+"/") {
+// suiteOf is the suite of the account that a resource is or is part of, or the
+// one of the empty id.
+func suiteOf(resource string, suites map[string]int) int {
+	id := strings.ToLower(resource)
+	for end := len(id); end > 0; end = strings.LastIndexByte(id[:end], '/') {
+		if i, ok := suites[id[:end]]; ok {
 			return i
 		}
 	}
-	return len(accounts)
+	return suites[""]
 }
 
 func (s *junitSuite) count() {

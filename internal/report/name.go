@@ -21,6 +21,7 @@ func clean(s string) string { return cleanLines(strings.Join(strings.Fields(s), 
 // cleanLines is clean, but keeps line breaks.
 func cleanLines(s string) string {
 	var b strings.Builder
+	b.Grow(min(len(s), textMax))
 	count := 0
 	for i, r := range s {
 		if count++; count > textMax {
@@ -28,8 +29,8 @@ func cleanLines(s string) string {
 			break
 		}
 		switch {
-		case r == '\n':
-			b.WriteByte('\n')
+		case r >= ' ' && r <= '~', r == '\n': // most of all text, told without the tables
+			b.WriteByte(byte(r)) //nolint:gosec // one byte, as the case says
 		case r == '\t':
 			b.WriteString("    ")
 		case r == utf8.RuneError, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp):

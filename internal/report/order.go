@@ -79,7 +79,9 @@ func normal(r posture.Report) posture.Report {
 	for i, reached := range r.Reached {
 		sources := sorted(reached.Sources, compareSources)
 		for j := range sources {
-			sources[j].Ranges = append([]string{}, sources[j].Ranges...)
+			if sources[j].Ranges == nil {
+				sources[j].Ranges = []string{}
+			}
 		}
 		r.Reached[i].Sources = sources
 	}

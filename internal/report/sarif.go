@@ -36,9 +36,11 @@ const (
 // SARIFOptions say where the source is. The zero value points to the first
 // line of the file that the report names.
 type SARIFOptions struct {
-	File    string                   // path relative to the repository's root, with slashes; empty: Report.Source
-	Lines   func(pointer string) int // line, from 1, where a JSON pointer leads; nil or 0: the first
-	Version string                   // of this build; empty: left out
+	File    string // path relative to the repository's root, with slashes; empty: Report.Source
+	Version string // of this build; empty: left out
+	// Lines is the line, from 1, where a JSON pointer leads or, without one,
+	// where the resource stands. Nil or 0: the first.
+	Lines func(resource, pointer string) int
 }
 
 // SARIF writes r as SARIF 2.1.0 (OASIS): a rule for each check, a result for
@@ -195,7 +197,7 @@ func (b *sarifBuilder) fingerprint(f posture.Finding) string {
 func (b *sarifBuilder) location(e posture.Evidence) sarifLocation {
 	line := 0
 	if b.options.Lines != nil {
-		line = b.options.Lines(e.Pointer)
+		line = b.options.Lines(e.Resource, e.Pointer)
 	}
 	line = max(1, line)
 	location := sarifLocation{Physical: sarifPhysical{

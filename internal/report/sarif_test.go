@@ -106,7 +106,7 @@ func TestSARIFLevelsAndSuppressions(t *testing.T) {
 
 func TestSARIFPlaces(t *testing.T) {
 	var asked []string
-	run := sarifRunOf(t, small(), SARIFOptions{File: "infra/my estate.json", Version: "0.2.0", Lines: func(pointer string) int {
+	run := sarifRunOf(t, small(), SARIFOptions{File: "infra/my estate.json", Version: "0.2.0", Lines: func(_, pointer string) int {
 		asked = append(asked, pointer)
 		return 42
 	}})
