@@ -79,7 +79,7 @@ func (c *judgeCmd) Run(env *node.Env, version node.Version, here Machine) error 
 	}
 	t := topology.New(e, topology.Config{})
 	r := posture.Judge(e, t, o)
-	if err := c.look(env, t, here, &r); err != nil {
+	if err := c.look(env, t, here, o, &r); err != nil {
 		return err
 	}
 	if err := c.write(env, e, r, version); err != nil {

@@ -27,7 +27,7 @@ type probeFlags struct {
 
 // look probes every account of the report from where the machine stands, and
 // adds what was seen: beside what should be, and beside what is modelled.
-func (p *probeFlags) look(env *node.Env, t *topology.Topology, m Machine, r *posture.Report) error {
+func (p *probeFlags) look(env *node.Env, t *topology.Topology, m Machine, o posture.Options, r *posture.Report) error {
 	if !p.Probe {
 		return nil
 	}
@@ -48,10 +48,10 @@ func (p *probeFlags) look(env *node.Env, t *topology.Topology, m Machine, r *pos
 	accounts := map[string]string{}
 	for _, s := range subjects {
 		accounts[s.host] = s.account
-		r.Add(here.compare(s, seen, m.nameservers())...)
+		r.Add(o, here.compare(s, seen, m.nameservers())...)
 	}
-	for _, o := range seen {
-		r.Add(observed(o, accounts))
+	for _, look := range seen {
+		r.Add(o, observed(look, accounts))
 	}
 	return nil
 }

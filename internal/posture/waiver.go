@@ -12,25 +12,34 @@ import (
 func (s *scene) waive(findings []Finding) {
 	for i := range s.o.Waivers {
 		w := &s.o.Waivers[i]
-		matched, needed := false, false
-		for k := range findings {
-			f := &findings[k]
-			if !strings.EqualFold(w.Finding, f.ID) || !sameID(w.Resource, f.Resource) {
-				continue
-			}
-			matched = true
-			if f.Status != Pass {
-				needed = true
-				w.accept(f, s.o.Now)
-			}
-		}
-		switch {
+		switch matched, needed := w.apply(findings, s.o.Now); {
 		case !matched:
-			s.note("the waiver of %s for %s matches no finding", w.Finding, w.Resource)
+			s.notes = append(s.notes, w.unmatched())
 		case !needed:
 			s.note("the waiver of %s for %s is not needed: the finding passes", w.Finding, w.Resource)
 		}
 	}
+}
+
+// apply accepts the findings that the waiver names. It says whether there are
+// any, and whether any did not pass.
+func (w *Waiver) apply(findings []Finding, now time.Time) (matched, needed bool) {
+	for k := range findings {
+		f := &findings[k]
+		if !strings.EqualFold(w.Finding, f.ID) || !sameID(w.Resource, f.Resource) {
+			continue
+		}
+		matched = true
+		if f.Status != Pass {
+			needed = true
+			w.accept(f, now)
+		}
+	}
+	return matched, needed
+}
+
+func (w *Waiver) unmatched() string {
+	return fmt.Sprintf("the waiver of %s for %s matches no finding", w.Finding, w.Resource)
 }
 
 func (w *Waiver) accept(f *Finding, now time.Time) {
