@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
@@ -117,6 +118,50 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		n += r.Entries
 	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// BenchmarkVerifyLedger checks a ledger of 50,000 calls, on the disk of the
+// temporary directory. cpu-ns/entry is what a free core would take.
+func BenchmarkVerifyLedger(b *testing.B) {
+	dir := b.TempDir()
+	l, err := Open(Config{Directory: dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan error)
+	for w := range 64 {
+		go func() {
+			for i := range 50_000 / 64 {
+				call, result := sampleCall(), sampleResult()
+				id := fmt.Sprintf("0197a1b2-0000-7000-8000-%06d%06d", w, i)
+				call.Request.Commitment = l.Commitment(id, nil)
+				result.Response.Commitment = call.Request.Commitment
+				if err := errors.Join(l.Intent(b.Context(), id, call), l.Outcome(b.Context(), id, result)); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 64 {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	n, cpu := uint64(0), cpuTime()
+	for b.Loop() {
+		r, err := Verify(dir)
+		if err != nil || !r.OK() {
+			b.Fatal(r, err)
+		}
+		n += r.Entries
+	}
+	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(n), "cpu-ns/entry")
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
 }
 

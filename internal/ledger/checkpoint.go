@@ -44,11 +44,15 @@ func openCheckpoint(msg []byte, v note.Verifier) (checkpoint, error) {
 	if err != nil {
 		return checkpoint{}, err
 	}
-	lines := strings.Split(n.Text, "\n")
+	return parseCheckpoint(n.Text, v.Name())
+}
+
+// parseCheckpoint reads the text of a checkpoint, in its one spelling.
+func parseCheckpoint(text, origin string) (c checkpoint, err error) {
+	lines := strings.Split(text, "\n")
 	if len(lines) != 4 {
 		return checkpoint{}, errCheckpoint
 	}
-	var c checkpoint
 	c.size, err = strconv.ParseUint(lines[1], 10, 64)
 	if err != nil || c.size > maxIndex {
 		return checkpoint{}, errCheckpoint
@@ -58,7 +62,7 @@ func openCheckpoint(msg []byte, v note.Verifier) (checkpoint, error) {
 		return checkpoint{}, errCheckpoint
 	}
 	c.root = tlog.Hash(root)
-	if n.Text != c.text(v.Name()) { // one spelling only
+	if text != c.text(origin) { // one spelling only
 		return checkpoint{}, errCheckpoint
 	}
 	return c, nil

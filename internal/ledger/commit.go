@@ -16,12 +16,11 @@ func (l *Log) run() {
 	for running := true; running; {
 		select {
 		case <-l.wake:
-			// Whoever the last commit woke gets to add its next entry first:
-			// without this, half the commits at 64 writers carry one entry.
-			runtime.Gosched()
+			l.gather()
 			l.commitPending()
 		case <-tick.C:
 			l.checkpoint()
+			l.prune()
 		case <-l.stop:
 			l.commitPending()
 			l.checkpoint()
@@ -32,6 +31,18 @@ func (l *Log) run() {
 		l.fail("the log's last file did not close", err)
 	}
 	_ = l.lock.Close()
+}
+
+// gather lets whoever the last commit woke add its next entry first, as long
+// as more come: without this, half the commits at 64 writers carry one entry.
+// To yield once is not enough: the scheduler comes back after 61 others at most.
+func (l *Log) gather() {
+	for before, n := -1, 0; n > before; {
+		runtime.Gosched()
+		l.mu.Lock()
+		before, n = n, len(l.pending.leaves)
+		l.mu.Unlock()
+	}
 }
 
 // commitPending makes the pending batch durable, or fails the log.
@@ -74,6 +85,9 @@ func (l *Log) commit(b *batch) error {
 	l.chain = chainHash(b.buf[:blockHeader], b.leaves)
 	for _, leaf := range b.leaves {
 		l.tree.push(leaf)
+		if l.cfg.Signed != nil {
+			l.grown.push(leaf)
+		}
 	}
 	l.mu.Lock()
 	l.durable = l.tree.size
@@ -91,6 +105,10 @@ func (l *Log) checkpoint() {
 	if l.failure != nil || l.tree.size == l.signed {
 		return
 	}
+	if err := l.own.sync(); err != nil {
+		l.fail("entries could not be made durable", err)
+		return
+	}
 	if err := l.writeCheckpoint(); err != nil {
 		l.fail("a checkpoint could not be written", err)
 	}
@@ -106,6 +124,7 @@ func (l *Log) writeCheckpoint() error {
 		return err
 	}
 	l.signed = c.size
+	l.announce(msg)
 	return nil
 }
 

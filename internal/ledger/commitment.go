@@ -83,7 +83,7 @@ func FindBody(dir string, body []byte) ([]Match, error) {
 		}
 		h := newBodyHash(key, part, id)
 		_, _ = h.Write(body)
-		if h.Sum() == b {
+		if h.Sum().Commitment == b.Commitment {
 			found = append(found, Match{index, id, part})
 		}
 	}

@@ -17,6 +17,9 @@
 //
 // What it does not: whoever holds the directory's signing key can write
 // another history and sign it; entries newer than the last checkpoint can be
-// cut off unseen. Prompts and completions are never recorded, only keyed
-// commitments to them; the rest of a record is in clear.
+// cut off unseen. Records are in clear. Of prompts and completions they hold
+// keyed commitments; the bodies themselves are kept only of calls whose capture
+// is Full, sealed to auditors (package seal) under keys that Forget destroys.
+// This process can open what it sealed while it holds the epoch's key, and for
+// as long as BodyConfig.ReadBack says.
 package ledger

@@ -71,7 +71,7 @@ func entryCRC(payload []byte) uint32 {
 	return crc32.Update(crc(n[:]), crc32.MakeTable(crc32.Castagnoli), payload)
 }
 
-func seal(data []byte) []byte { return binary.LittleEndian.AppendUint32(data, crc(data)) }
+func withCRC(data []byte) []byte { return binary.LittleEndian.AppendUint32(data, crc(data)) }
 
 // sealed says whether data ends in the CRC of what is before.
 func sealed(data []byte) bool {
@@ -101,7 +101,7 @@ func (h segmentHeader) encode() []byte {
 	for _, p := range h.peaks {
 		b = append(b, p[:]...)
 	}
-	return seal(b)
+	return withCRC(b)
 }
 
 // What a parser finds wrong. They become Problems, which say where.
@@ -213,7 +213,7 @@ func sealBlock(buf []byte, id logID, first uint64, count int, prev tlog.Hash) []
 	le.PutUint64(buf[32:], first)
 	copy(buf[40:], prev[:])
 	le.PutUint32(buf[72:], crc(buf[:72]))
-	return seal(buf)
+	return withCRC(buf)
 }
 
 // appendEntry frames a payload.

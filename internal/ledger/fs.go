@@ -16,6 +16,9 @@ type FS interface {
 	ReadDir(dir string) ([]fs.DirEntry, error)
 	// ReadFile reads from offset to the end; over limit bytes is an error.
 	ReadFile(path string, offset, limit int64) ([]byte, error)
+	// ReadPart reads up to n bytes from offset, fewer where the file ends.
+	ReadPart(path string, offset int64, n int) ([]byte, error)
+	Stat(path string) (fs.FileInfo, error)
 	// Create makes a file for writing, readable by its owner alone. It fails
 	// if the file exists.
 	Create(path string) (File, error)
@@ -42,6 +45,7 @@ type diskFile struct{ *os.File }
 func (f diskFile) Sync() error { return datasync(f.File) }
 
 func (disk) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
+func (disk) Stat(path string) (fs.FileInfo, error)     { return os.Stat(path) }
 func (disk) Rename(from, to string) error              { return os.Rename(from, to) }
 func (disk) Remove(path string) error                  { return os.Remove(path) }
 
@@ -93,6 +97,20 @@ func (disk) ReadFile(path string, offset, limit int64) ([]byte, error) {
 	n, err := f.ReadAt(data, offset)
 	if errors.Is(err, io.EOF) {
 		err = nil // it shrank since Stat
+	}
+	return data[:n], err
+}
+
+func (disk) ReadPart(path string, offset int64, n int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data := make([]byte, n)
+	n, err = f.ReadAt(data, offset)
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
 	return data[:n], err
 }

@@ -14,12 +14,18 @@ import (
 
 // Config is where a ledger is kept and how.
 type Config struct {
-	Directory       string           // required; made if missing, with mode 0700
-	SegmentSize     int64            // as in LogConfig
-	CheckpointEvery time.Duration    // as in LogConfig
-	FS              FS               // nil means the operating system's
-	Logger          *slog.Logger     // nil means none
-	Now             func() time.Time // nil means time.Now
+	Directory       string              // required; made if missing, with mode 0700
+	SegmentSize     int64               // as in LogConfig
+	CheckpointEvery time.Duration       // as in LogConfig
+	Relaxed         time.Duration       // as in LogConfig
+	Domain          func(Domain) Domain // as in LogConfig
+	Retention       Retention           // as in LogConfig
+	Keep            func() uint64       // as in LogConfig
+	Signed          func(SignedTree)    // as in LogConfig
+	Bodies          BodyConfig          // how bodies are kept, of calls whose capture is Full
+	FS              FS                  // nil means the operating system's
+	Logger          *slog.Logger        // nil means none
+	Now             func() time.Time    // nil means time.Now
 }
 
 // Ledger is a log of calls with one writer. Its methods may be called from
@@ -28,6 +34,11 @@ type Ledger struct {
 	log *Log
 	key secret.String // for commitments
 	now func() time.Time
+
+	bodies BodyConfig
+	rules  []rule
+	ring   *keyring
+	tender *tender
 }
 
 // Open opens a ledger for writing, or makes one where there is none; its
@@ -40,7 +51,9 @@ func Open(c Config) (*Ledger, error) {
 		c.Now = time.Now
 	}
 	log, err := OpenLog(LogConfig{
-		Directory: c.Directory, SegmentSize: c.SegmentSize, CheckpointEvery: c.CheckpointEvery, FS: c.FS, Logger: c.Logger,
+		Directory: c.Directory, SegmentSize: c.SegmentSize, CheckpointEvery: c.CheckpointEvery,
+		Relaxed: c.Relaxed, Domain: c.Domain, Retention: c.Retention, Keep: c.Keep, Signed: c.Signed,
+		FS: c.FS, Logger: c.Logger, Now: c.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -50,12 +63,19 @@ func Open(c Config) (*Ledger, error) {
 		_ = log.Close()
 		return nil, err
 	}
-	return &Ledger{log: log, key: key, now: c.Now}, nil
+	l := &Ledger{log: log, key: key, now: c.Now}
+	if err := l.openBodies(c); err != nil {
+		_ = log.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // Intent records a call that is about to be forwarded. Forward it only when
 // this returns nil: the record is durable then. Faults are those of Append.
+// What is kept of bodies that End described becomes durable with their record.
 func (l *Ledger) Intent(ctx context.Context, id string, call Call) error {
+	call = call.discreet()
 	return l.append(ctx, Record{Kind: Intent, ID: id, Call: &call})
 }
 
@@ -67,28 +87,38 @@ func (l *Ledger) Outcome(ctx context.Context, id string, res Result) error {
 
 // Refusal records a call that was not forwarded.
 func (l *Ledger) Refusal(ctx context.Context, id string, call Call, res Result) error {
+	call = call.discreet()
 	return l.append(ctx, Record{Kind: Refusal, ID: id, Call: &call, Result: &res})
 }
 
 func (l *Ledger) append(ctx context.Context, r Record) error {
 	if r.ID == "" || len(r.ID) > maxID {
-		return fault.New(fault.Internal, "a call's id must have 1 to 64 bytes").Fix("use NewID")
+		return errID
+	}
+	payloads, err := r.lastPieces()
+	if err != nil {
+		return err
 	}
 	r.Version, r.Time = RecordVersion, l.now()
 	payload, err := r.encode()
 	if err != nil {
 		return err
 	}
-	_, err = l.log.Append(ctx, payload)
+	_, err = l.log.Append(ctx, append(payloads, payload)...)
 	return err
 }
+
+var errID = fault.New(fault.Internal, "a call's id must have 1 to 64 bytes").Fix("use NewID")
 
 // Len is how many records are durable.
 func (l *Ledger) Len() uint64 { return l.log.Len() }
 
 // Close signs a last checkpoint and gives up the directory. It returns the
 // failure that stopped the ledger, if one did.
-func (l *Ledger) Close() error { return l.log.Close() }
+func (l *Ledger) Close() error {
+	l.tender.stop()
+	return l.log.Close()
+}
 
 // NewID is a fresh id for a call: a UUIDv7 (RFC 9562, section 5.7), so that
 // ids sort by time to the millisecond.

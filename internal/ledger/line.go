@@ -51,6 +51,9 @@ func (c *Calls) NoOutcome() []Record {
 // status, tokens, duration. What a record of one half does not know is "-"; an
 // intent alone has "no outcome". It holds no control character.
 func Line(r Record) string {
+	if f := r.Forget; f != nil {
+		return fmt.Sprintf("%s  forgotten  subject %s  %d keys", lineTime(r.Time), printable(f.Subject), f.Keys)
+	}
 	at, who, what, deployment := r.Time, "-", "-", "-"
 	if c := r.Call; c != nil {
 		at, who, what = c.Received, caller(*c), or(c.Operation)
@@ -64,9 +67,11 @@ func Line(r Record) string {
 		}
 	}
 	return strings.Join([]string{
-		at.UTC().Format("2006-01-02T15:04:05.000Z"), who, what, deployment, status, tokens, took,
+		lineTime(at), who, what, deployment, status, tokens, took,
 	}, "  ")
 }
+
+func lineTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // caller is the name a person would recognise best, and the workload.
 func caller(c Call) string {
@@ -134,3 +139,7 @@ func printable(s string) string {
 	}
 	return b.String()
 }
+
+// Printable is a stranger's text, fit for a terminal: one line, bounded, with
+// nothing that moves the cursor, hides or reorders text.
+func Printable(s string) string { return printable(s) }

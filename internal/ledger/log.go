@@ -24,12 +24,32 @@ type LogConfig struct {
 	// checkpoint over it. Zero means 5 s.
 	CheckpointEvery time.Duration
 
+	// Relaxed, if set, lets Append return once an entry is written, and syncs
+	// and signs at least this often. A process that is killed loses nothing
+	// then; a machine that fails loses at most what was appended since the
+	// last checkpoint, so at most this much. Zero means strict: Append returns
+	// when the entry is on stable storage. At most a minute.
+	Relaxed time.Duration
+
 	// Domain, if set, is given the directory's own domain and returns the one
-	// whose word counts. Nil means the directory's own.
+	// whose word counts. Nil means the directory's own. It is called once,
+	// when the directory has been recovered and nothing is committed yet.
 	Domain func(own Domain) Domain
 
-	FS     FS           // nil means the operating system's
-	Logger *slog.Logger // nil means none
+	// Retention says when entries are pruned. The zero value keeps all.
+	Retention Retention
+
+	// Keep, if set, is asked for the index from which entries must not be
+	// pruned yet: what a sink has not shipped. Nil means that none need stay.
+	Keep func() uint64
+
+	// Signed, if set, is told of every checkpoint, first of the one that the
+	// log has when it is opened. It must not block: the log waits for it.
+	Signed func(SignedTree)
+
+	FS     FS               // nil means the operating system's
+	Logger *slog.Logger     // nil means none
+	Now    func() time.Time // for retention; nil means time.Now
 }
 
 func (c LogConfig) withDefaults() (LogConfig, error) {
@@ -47,6 +67,18 @@ func (c LogConfig) withDefaults() (LogConfig, error) {
 	}
 	if c.CheckpointEvery < 0 {
 		return c, fault.New(fault.Invalid, "the time between checkpoints is negative").Fix("choose a few seconds")
+	}
+	if c.Relaxed < 0 || c.Relaxed > time.Minute {
+		return c, fault.New(fault.Invalid, "the window of relaxed durability is out of bounds").Fix("choose up to a minute, such as 1s")
+	}
+	if c.Relaxed > 0 {
+		c.CheckpointEvery = min(c.CheckpointEvery, c.Relaxed) // which syncs
+	}
+	if err := c.Retention.check(); err != nil {
+		return c, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.FS == nil {
 		c.FS = disk{}
@@ -80,14 +112,18 @@ type Log struct {
 	chain   tlog.Hash
 	tree    tree
 	signed  uint64 // size of the last checkpoint
+	grown   Growth // of the tree since, if somebody is told of checkpoints
 	spare   *batch // the last one committed; its buffers serve again
+	pruned  uint64 // all before is pruned
+	stuck   bool   // nothing more is pruned: there is damage
 	failure error  // what stopped the log
 }
 
 var errClosed = fault.New(fault.Unavailable, "the log is closed")
 
 // Append adds entries of at most MaxPayload bytes each, in order, and returns
-// the index of the last, counted from 0, once all are durable. Entries of
+// the index of the last, counted from 0, once all are durable; in a relaxed
+// log, once all are written. Entries of
 // other callers may stand between them. The payloads may be reused then.
 //
 // If ctx ends first, the entries may or may not get into the log. After a
@@ -160,7 +196,7 @@ func (l *Log) join(payload []byte, leaf tlog.Hash, sum uint32) (b *batch, index 
 	return b, b.add(payload, leaf, sum), true, nil
 }
 
-// Len is how many entries are durable.
+// Len is how many entries are durable; in a relaxed log, written.
 func (l *Log) Len() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -41,6 +41,7 @@ var errInjected = errors.New("injected")
 type inode struct {
 	cached, durable []byte
 	lost            [][2]int
+	written         time.Time
 }
 
 func newMemFS() *memFS {
@@ -99,6 +100,31 @@ func (m *memFS) ReadFile(path string, offset, limit int64) ([]byte, error) {
 	}
 	return append([]byte{}, data...), nil
 }
+
+func (m *memFS) ReadPart(path string, offset int64, n int) ([]byte, error) {
+	data, err := m.ReadFile(path, offset, maxSegFile)
+	return data[:min(n, len(data))], err
+}
+
+func (m *memFS) Stat(path string) (fs.FileInfo, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, ok := m.names[path]
+	if !ok {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
+	}
+	return memInfo{memEntry(filepath.Base(path)), int64(len(n.cached)), n.written}, nil
+}
+
+// memInfo is a file's name, size and time.
+type memInfo struct {
+	memEntry
+	size    int64
+	written time.Time
+}
+
+func (i memInfo) Size() int64        { return i.size }
+func (i memInfo) ModTime() time.Time { return i.written }
 
 func (m *memFS) Create(path string) (File, error) {
 	m.mu.Lock()
@@ -173,6 +199,7 @@ type memFile struct {
 func (f *memFile) Write(p []byte) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
+	f.node.written = time.Now()
 	err := f.fs.step("write", f.path)
 	if err == nil {
 		f.node.cached = append(f.node.cached, p...)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,7 @@ const (
 	verifierName   = "checkpoint.pub"
 	checkpointName = "checkpoint"
 	commitmentName = "commitment.key"
+	relaxedName    = "relaxed" // there while entries are acknowledged before they are synced
 	segmentSuffix  = ".seg"
 	quarantined    = "quarantine-"
 	temporary      = ".tmp"
@@ -41,9 +43,24 @@ func parseSegmentName(name string) (first uint64, ok bool) {
 // listing is what a log's directory holds.
 type listing struct {
 	segments    []uint64 // first indices, in order
+	parts       []part   // segments and rests, in order
+	doubled     []uint64 // segments that have a rest already, and are to go
 	quarantined []string
 	leftovers   []string // temporary files of an interrupted creation
 	others      map[string]fs.DirEntry
+}
+
+// part is a segment, or what is left of one.
+type part struct {
+	first uint64
+	rest  bool
+}
+
+func (p part) name() string {
+	if p.rest {
+		return restName(p.first)
+	}
+	return segmentName(p.first)
 }
 
 // list reads the directory. A file that only looks like a segment is refused:
@@ -58,15 +75,20 @@ func list(fsys FS, dir string) (listing, error) {
 		return listing{}, unavailable("cannot read the log's directory", dir, err)
 	}
 	l := listing{others: map[string]fs.DirEntry{}}
+	rests := map[uint64]bool{}
 	for _, e := range entries {
 		name := e.Name()
 		first, isSegment := parseSegmentName(name)
+		restOf, isRest := parseRestName(name)
 		switch {
+		case isRest:
+			rests[restOf] = true
+			l.parts = append(l.parts, part{restOf, true})
 		case isSegment:
 			l.segments = append(l.segments, first)
-		case strings.HasSuffix(name, segmentSuffix):
+		case strings.HasSuffix(name, segmentSuffix), strings.HasSuffix(name, restSuffix):
 			return listing{}, fault.New(fault.Invalid, "not the name of a segment, although it ends as one").
-				At(join(dir, name)).Fix("move the file elsewhere; a segment's name is 20 digits and .seg")
+				At(join(dir, name)).Fix("move the file elsewhere; a segment's name is 20 digits and .seg, or .rest for what is left of one")
 		case strings.HasPrefix(name, quarantined):
 			l.quarantined = append(l.quarantined, name)
 		case strings.HasSuffix(name, temporary) && ours(strings.TrimSuffix(name, temporary)):
@@ -75,14 +97,23 @@ func list(fsys FS, dir string) (listing, error) {
 			l.others[name] = e
 		}
 	}
+	for _, first := range l.segments {
+		if rests[first] {
+			l.doubled = append(l.doubled, first)
+		} else {
+			l.parts = append(l.parts, part{first: first})
+		}
+	}
 	slices.Sort(l.segments) // as the names sort, but not every FS sorts
+	slices.SortFunc(l.parts, func(a, b part) int { return cmp.Compare(a.first, b.first) })
 	return l, nil
 }
 
 // ours says whether create may have been making a file of this name.
 func ours(name string) bool {
 	_, isSegment := parseSegmentName(name)
-	return isSegment || slices.Contains([]string{keyName, verifierName, checkpointName, commitmentName}, name)
+	_, isRest := parseRestName(name)
+	return isSegment || isRest || slices.Contains([]string{keyName, verifierName, checkpointName, commitmentName, relaxedName}, name)
 }
 
 // unavailable is the fault for a file system that failed.

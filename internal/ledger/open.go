@@ -7,7 +7,8 @@ import (
 )
 
 // OpenLog opens a log for writing, or makes one where there is none. It reads
-// and checks every entry, so it costs about a second a gigabyte.
+// and checks the last segment and whatever the checkpoint does not cover, and
+// that each segment before leads to the next. The rest is VerifyLog's.
 //
 // A block at the very end that a crash left incomplete was never acknowledged:
 // it is copied into a quarantine file and left out. Damage to anything that
@@ -47,7 +48,7 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
-	end, err := l.recover(found.segments, signed)
+	end, err := l.recover(found, signed)
 	if err != nil {
 		return err
 	}
@@ -55,11 +56,19 @@ func (l *Log) open() error {
 	if err := l.openSegment(end); err != nil {
 		return unavailable("cannot open the log's last segment for writing", l.cfg.Directory, err)
 	}
-	if l.signed != l.tree.size {
-		if err := l.writeCheckpoint(); err != nil {
-			_ = l.own.Close()
-			return unavailable("cannot write the log's checkpoint", l.cfg.Directory, err)
-		}
+	l.grown = growthAt(l.tree.size)
+	if l.signed != l.tree.size || end.stale {
+		err = l.writeCheckpoint()
+	} else {
+		err = l.announceOld()
+	}
+	if err != nil {
+		_ = l.own.Close()
+		return unavailable("cannot write the log's checkpoint", l.cfg.Directory, err)
+	}
+	if err := l.tidy(found); err != nil {
+		_ = l.own.Close()
+		return unavailable("cannot make the log's directory ready", l.cfg.Directory, err)
 	}
 	l.pending = newBatch(l.durable, nil)
 	l.domain = l.own
@@ -104,12 +113,12 @@ func (l *Log) openKeys(found listing) (checkpoint, error) {
 func (found listing) refuseForeign(dir string) error {
 	var name string
 	switch {
-	case len(found.segments) > 0:
-		name = segmentName(found.segments[0])
+	case len(found.parts) > 0:
+		name = found.parts[0].name()
 	case len(found.quarantined) > 0:
 		name = found.quarantined[0]
 	default:
-		for _, n := range append(found.leftovers, checkpointName, verifierName, commitmentName) {
+		for _, n := range append(found.leftovers, checkpointName, verifierName, commitmentName, relaxedName) {
 			if _, there := found.others[n]; n != keyName+temporary && (there || slices.Contains(found.leftovers, n)) {
 				name = n
 			}
@@ -146,7 +155,7 @@ func (l *Log) openCheckpoint(found listing) (checkpoint, error) {
 		return readCheckpoint(l.cfg.FS, l.cfg.Directory, l.keys.verifier)
 	}
 	path := join(l.cfg.Directory, checkpointName)
-	if len(found.segments) > 0 {
+	if len(found.parts) > 0 {
 		return checkpoint{}, fault.New(fault.Unavailable, "the log's checkpoint is missing").At(path).
 			Fix("restore it: without it nobody can tell whether entries were cut off")
 	}

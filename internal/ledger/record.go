@@ -86,6 +86,9 @@ type Body struct {
 	Commitment string `json:"commitment,omitempty"` // base64url without padding
 	Pieces     int    `json:"pieces,omitempty"`     // entries of the log that hold the body; 0 if it is not kept
 	Redacted   bool   `json:"redacted,omitempty"`   // what is kept differs from what was sent, by rule
+	Omitted    string `json:"omitted,omitempty"`    // why it is not kept although capture is full: OmittedUnredacted
+
+	kept *keeper // what of it waits for the record; nil if it is not kept
 }
 
 // Result is what came of a call.

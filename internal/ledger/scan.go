@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -23,11 +24,17 @@ var (
 // no other. It only reads.
 type scan struct {
 	id     logID
-	signed checkpoint // what the log is held to
-	live   bool       // a writer is at work: a block cut short at the very end is no damage
+	signed checkpoint    // what the log is held to
+	held   []held        // what it is held to besides, by size
+	agreed uint64        // size of the last of those that fitted
+	live   bool          // a writer is at work: a block cut short at the very end is no damage
+	loose  bool          // the writer was relaxed: what no checkpoint covers may be torn anywhere
+	key    note.Verifier // of the log; rests are not believed without it
 
 	entry  func(index uint64, payload []byte) // gets each entry whose checksum fits; may be nil
+	leaf   func(index uint64, hash tlog.Hash) // gets each leaf before it enters the tree; may be nil
 	report func(p Problem, raw []byte)        // gets each problem and the bytes that it is about
+	note   func(r rest)                       // gets each sound rest; may be nil
 
 	next    uint64    // index that the next entry must have
 	chain   tlog.Hash // that the next block must name
@@ -35,6 +42,9 @@ type scan struct {
 	before  uint64    // first entry of the block that chain comes from
 	tree    tree      // over all entries so far
 	rooted  bool      // false after damage, until the next segment's header
+
+	repaired bool       // what is in hand is what a repair left
+	replaced checkpoint // that a repair replaced; it is not held against the log
 
 	base   int64  // offset in the file at which data starts
 	data   []byte // of the segment in hand
@@ -50,6 +60,7 @@ func newScan(id logID) *scan {
 
 func (s *scan) problem(first, last uint64, at int, what error, raw []byte) {
 	p := Problem{First: first, Last: max(first, last), File: s.name, Offset: s.base + int64(at), Torn: s.tornAt >= 0, err: what}
+	p.Repaired = errors.Is(what, errLost) || errors.Is(what, errUnproven)
 	s.report(p.worded(), raw)
 }
 
@@ -57,7 +68,7 @@ func (s *scan) problem(first, last uint64, at int, what error, raw []byte) {
 func (s *scan) file(first uint64, data []byte, last bool) {
 	s.name, s.data, s.last = segmentName(first), data, last
 	at := s.header(first)
-	for at < len(data) {
+	for at < len(data) && !s.tornLoose() {
 		b, err := parseBlock(data[at:], s.id)
 		if err != nil {
 			at = s.gap(at, b, err)
@@ -82,19 +93,37 @@ func (s *scan) header(first uint64) int {
 	if err != nil {
 		return s.badHeader(first, err)
 	}
+	s.takeUp(h)
+	return size
+}
+
+// takeUp holds a header to what came before, and goes on from it.
+func (s *scan) takeUp(h segmentHeader) {
 	switch {
 	case h.first > s.next:
 		s.problem(s.next, h.first-1, 0, errMissing, nil)
 	case h.first < s.next:
 		s.problem(h.first, s.next-1, 0, errAgain, nil)
 	case s.chained && h.chain != s.chain:
-		s.problem(s.before, max(s.next, 1)-1, 0, errChain, nil)
+		s.problem(s.before, max(s.next, 1)-1, 0, s.unchained(), nil)
 	case s.rooted && !slices.Equal(h.peaks, s.tree.peaks):
 		s.problem(0, s.next-1, 0, errPeaks, nil)
 	}
+	jump := !s.rooted || h.first != s.tree.size
 	s.next, s.chain, s.chained, s.rooted = h.first, h.chain, true, true
 	s.tree.size, s.tree.peaks = h.first, append(s.tree.peaks[:0], h.peaks...)
-	return size
+	if jump {
+		s.hold()
+		s.holdSigned()
+	}
+}
+
+// unchained is what it means that a chain does not fit.
+func (s *scan) unchained() error {
+	if s.repaired {
+		return errUnproven
+	}
+	return errChain
 }
 
 // badHeader goes on with the blocks, if they begin where they should.
@@ -171,21 +200,35 @@ func (s *scan) entries(at int, b block) bool {
 
 // markTorn notes that what is at a block's offset may be what a crash leaves.
 // It is not, if the checkpoint covers it or a block of this log follows: both
-// come only after the block was synced.
+// come only after the block was synced. A relaxed writer promises the first
+// alone.
 func (s *scan) markTorn(at int) {
 	signed := s.signed.size != noCheckpoint && s.signed.size > s.next
-	if s.tornAt < 0 && s.last && !signed && findBlock(s.data, at+1, s.id, s.next) < 0 {
+	if s.tornAt < 0 && s.last && !signed && (s.loose || findBlock(s.data, at+1, s.id, s.next) < 0) {
 		s.tornAt = at
 	}
 }
 
+// tornLoose says that all that follows is torn, sound blocks too: a relaxed
+// writer synced none of it, and the disk wrote it in any order.
+func (s *scan) tornLoose() bool { return s.loose && s.tornAt >= 0 }
+
 // grow adds the leaves in hand to the tree and holds it to the checkpoint.
 func (s *scan) grow() {
 	for _, leaf := range s.leaves {
-		s.tree.push(leaf)
-		if s.tree.size == s.signed.size && s.tree.root() != s.signed.root {
-			s.report(Problem{Last: s.signed.size - 1, err: errRoot}.worded(), nil)
+		if s.leaf != nil {
+			s.leaf(s.tree.size, leaf)
 		}
+		s.tree.push(leaf)
+		s.hold()
+		s.holdSigned()
+	}
+}
+
+// holdSigned compares the tree with the checkpoint, if it is of its size.
+func (s *scan) holdSigned() {
+	if s.tree.size == s.signed.size && s.signed != s.replaced && s.tree.root() != s.signed.root {
+		s.report(Problem{Last: max(s.signed.size, 1) - 1, err: errRoot}.worded(), nil)
 	}
 }
 
@@ -201,6 +244,9 @@ func (s *scan) gap(at int, b block, err error) int {
 		return end
 	}
 	s.markTorn(at)
+	if s.tornLoose() {
+		following, end = -1, len(s.data)
+	}
 	first, raw := s.next, s.data[at:end]
 	next := s.salvage(raw)
 	switch {
@@ -240,4 +286,5 @@ func (s *scan) finish() {
 	if s.signed.size != noCheckpoint && s.signed.size > s.next {
 		s.report(Problem{First: s.next, Last: s.signed.size - 1, err: errCut}.worded(), nil)
 	}
+	s.finishHeld()
 }

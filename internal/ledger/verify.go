@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,7 +17,10 @@ type LogReport struct {
 	Segments    int       `json:"segments"`
 	Root        string    `json:"root,omitempty"`        // of the tree over all entries, in base64; empty if damage hides it
 	Checkpoint  uint64    `json:"checkpoint"`            // entries that the checkpoint covers
+	Witnessed   uint64    `json:"witnessed"`             // entries that the newest checkpoint known to a witness covers
 	Key         string    `json:"key"`                   // the public key it was checked with: compare it with a copy kept elsewhere
+	Pruned      uint64    `json:"pruned,omitempty"`      // entries of which only hashes are left, as signed notes say
+	Lost        uint64    `json:"lost,omitempty"`        // entries that a repair gave up; each is a problem too
 	Live        bool      `json:"live,omitempty"`        // a writer was at work
 	Quarantined []string  `json:"quarantined,omitempty"` // files with torn tails that earlier starts set aside
 	Problems    []Problem `json:"problems"`              // in order; at most 1000
@@ -37,6 +42,7 @@ func (r *LogReport) add(p Problem) {
 type Report struct {
 	LogReport
 	Calls     int      `json:"calls"`                // intents and refusals
+	Pieces    int      `json:"pieces,omitempty"`     // of bodies that are kept
 	NoOutcome []string `json:"no_outcome,omitempty"` // ids of calls that were forwarded and have no outcome: in flight, or lost in a crash
 }
 
@@ -44,10 +50,15 @@ type Report struct {
 // and the tree against the signed checkpoint. It reads only, needs no lock and
 // no private key, and tolerates a writer at work. The error says that the log
 // could not be read, not that something is wrong with it.
-func VerifyLog(dir string) (LogReport, error) { return verify(disk{}, dir, nil, nil) }
+//
+// The log is also held to the checkpoints of witnesses that lie beside it, and
+// to those of against.
+func VerifyLog(dir string, against ...Witnessed) (LogReport, error) {
+	return verify(disk{}, dir, nil, nil, against...)
+}
 
 // verify gives entry each sound entry and lets amend add to each problem.
-func verify(fsys FS, dir string, entry func(index uint64, payload []byte, r *LogReport), amend func(p *Problem, raw []byte)) (LogReport, error) {
+func verify(fsys FS, dir string, entry func(index uint64, payload []byte, r *LogReport), amend func(p *Problem, raw []byte), against ...Witnessed) (LogReport, error) {
 	report := LogReport{Problems: []Problem{}}
 	key, id, err := readVerifier(fsys, dir)
 	if err != nil {
@@ -55,6 +66,8 @@ func verify(fsys FS, dir string, entry func(index uint64, payload []byte, r *Log
 	}
 	report.Key, report.Live = key, writerAt(dir)
 	s := newScan(id)
+	s.key, _, _ = parseVerifier(key) // as it did just now
+	s.note = func(r rest) { report.Pruned += r.count(pruned) }
 	s.live = report.Live
 	s.entry = func(index uint64, payload []byte) {
 		report.Entries++
@@ -66,6 +79,9 @@ func verify(fsys FS, dir string, entry func(index uint64, payload []byte, r *Log
 		if amend != nil {
 			amend(&p, raw)
 		}
+		if errors.Is(p.err, errLost) {
+			report.Lost += p.Last - p.First + 1
+		}
 		report.add(p)
 	}
 	// The checkpoint is read first: what it signed is there when the segments
@@ -74,6 +90,9 @@ func verify(fsys FS, dir string, entry func(index uint64, payload []byte, r *Log
 		report.add(Problem{File: checkpointName, What: err.Error()})
 	} else {
 		s.signed, report.Checkpoint = signed, signed.size
+	}
+	if err := s.holdTo(fsys, dir, &report, against); err != nil {
+		return report, err
 	}
 	if err := s.directory(fsys, dir, &report); err != nil {
 		return report, err
@@ -92,47 +111,82 @@ func (s *scan) directory(fsys FS, dir string, report *LogReport) error {
 		return err
 	}
 	report.Segments, report.Quarantined = len(found.segments), found.quarantined
-	for i, first := range found.segments {
-		path := join(dir, segmentName(first))
-		data, err := fsys.ReadFile(path, 0, maxSegFile)
-		if err != nil {
-			return unavailable("cannot read a segment of the log", path, err)
+	_, s.loose = found.others[relaxedName]
+	for i, p := range found.parts {
+		if err := s.part(fsys, dir, p, i == len(found.parts)-1); err != nil {
+			return err
 		}
-		s.file(first, data, i == len(found.segments)-1)
+	}
+	return nil
+}
+
+// part scans a segment, or what is left of it: it may have been pruned since
+// the directory was listed.
+func (s *scan) part(fsys FS, dir string, p part, last bool) error {
+	data, err := fsys.ReadFile(join(dir, p.name()), 0, maxRest)
+	if errors.Is(err, fs.ErrNotExist) && !p.rest {
+		p.rest = true
+		data, err = fsys.ReadFile(join(dir, p.name()), 0, maxRest)
+	}
+	if err != nil {
+		return unavailable("cannot read a segment of the log", join(dir, p.name()), err)
+	}
+	if p.rest {
+		s.rest(p.first, data)
+	} else {
+		s.file(p.first, data, last)
 	}
 	return nil
 }
 
 // Verify is VerifyLog for a ledger: it also reads the records, counts calls,
 // and names the calls that problems touch.
-func Verify(dir string) (Report, error) {
+func Verify(dir string, against ...Witnessed) (Report, error) {
 	var report Report
 	calls := map[string]bool{} // forwarded, and still without an outcome
-	var latest string          // id of the last sound record
+	var last []byte            // id of the last sound record
 	entry := func(index uint64, payload []byte, log *LogReport) {
-		r, err := decodeRecord(payload)
-		if err != nil {
-			log.add(Problem{First: index, Last: index, What: err.Error(), Call: claimedID(payload), Near: latest})
+		if isPiece(payload) {
+			if _, err := parsePiece(payload); err != nil {
+				log.add(Problem{First: index, Last: index, What: err.Error(), Near: string(last)})
+			}
+			report.Pieces++
 			return
 		}
-		latest = r.ID
-		switch {
-		case r.Kind == Outcome && !calls[r.ID] && log.OK():
-			log.add(Problem{First: index, Last: index, What: "an outcome without an intent before it", Call: r.ID})
-		case r.Kind == Intent && calls[r.ID]:
-			log.add(Problem{First: index, Last: index, What: "a second intent of one call", Call: r.ID})
+		kind, id, ok := sketch(payload)
+		if !ok {
+			r, err := decodeRecord(payload)
+			if err != nil {
+				log.add(Problem{First: index, Last: index, What: err.Error(), Call: claimedID(payload), Near: string(last)})
+				return
+			}
+			kind, id = r.Kind, []byte(r.ID)
 		}
-		if r.Kind == Outcome {
-			delete(calls, r.ID)
+		last = append(last[:0], id...)
+		switch {
+		case kind == Outcome && !calls[string(id)] && log.OK() && log.Pruned == 0:
+			log.add(Problem{First: index, Last: index, What: "an outcome without an intent before it", Call: string(id)})
+		case kind == Intent && calls[string(id)]:
+			log.add(Problem{First: index, Last: index, What: "a second intent of one call", Call: string(id)})
+		}
+		if kind == Outcome {
+			delete(calls, string(id))
+			return
+		}
+		if kind == Forgotten {
 			return
 		}
 		report.Calls++
-		if r.Kind == Intent {
-			calls[r.ID] = true
+		if kind == Intent {
+			calls[string(id)] = true
 		}
 	}
-	amend := func(p *Problem, raw []byte) { p.Call, p.Near = claimedID(raw), latest }
-	log, err := verify(disk{}, dir, entry, amend)
+	amend := func(p *Problem, raw []byte) {
+		if p.Call = claimedID(raw); p.Witness == "" || errors.Is(p.err, errUnwound) {
+			p.Near = string(last)
+		}
+	}
+	log, err := verify(disk{}, dir, entry, amend, against...)
 	report.LogReport = log
 	report.NoOutcome = slices.Sorted(maps.Keys(calls))
 	return report, err

@@ -204,14 +204,15 @@ func TestForgeries(t *testing.T) {
 		forge       func(t *testing.T, m *memFS, dir string)
 		first, last uint64 // named by some problem
 		says        error
+		hidden      bool // from an opening, which does not look there
 	}{
-		{"entry edited", func(t *testing.T, m *memFS, dir string) { edit(t, m, dir, 0, "payload 3") }, 1, 4, errChain},
-		{"last entry of a segment edited", func(t *testing.T, m *memFS, dir string) { edit(t, m, dir, 0, "payload 6") }, 5, 6, errChain},
-		{"last entry of the log edited", func(t *testing.T, m *memFS, dir string) { edit(t, m, dir, 11, "payload 13") }, 0, 13, errRoot},
+		{"entry edited", func(t *testing.T, m *memFS, dir string) { edit(t, m, dir, 0, "payload 3") }, 1, 4, errChain, true},
+		{"last entry of a segment edited", func(t *testing.T, m *memFS, dir string) { edit(t, m, dir, 0, "payload 6") }, 5, 6, errChain, false},
+		{"last entry of the log edited", func(t *testing.T, m *memFS, dir string) { edit(t, m, dir, 11, "payload 13") }, 0, 13, errRoot, false},
 		{"edited and chained anew", func(t *testing.T, m *memFS, dir string) {
 			edit(t, m, dir, 0, "payload 3")
 			rechain(t, m, dir)
-		}, 0, 13, errRoot},
+		}, 0, 13, errRoot, false},
 		{"two entries swapped", func(t *testing.T, m *memFS, dir string) {
 			data := m.file(t, dir, segmentName(0)).cached
 			p := places(data)
@@ -220,46 +221,60 @@ func TestForgeries(t *testing.T) {
 			swapped := append(bytes.Clone(data[b.from:b.to]), data[a.from:a.to]...)
 			copy(data[a.from:], swapped)
 			reseal(data, bytes.LastIndex(data[:a.from], []byte(blockMagic)))
-		}, 1, 4, errChain},
+		}, 1, 4, errChain, true},
 		{"block deleted", func(t *testing.T, m *memFS, dir string) {
 			data := m.file(t, dir, segmentName(0)).cached
 			p := places(data)
 			i := slices.IndexFunc(p, func(p place) bool { return p.first == 1 && p.last == 4 })
 			cut(m, dir, 0, p[i].from, p[i+1].to)
-		}, 1, 4, errMissing},
+		}, 1, 4, errMissing, true},
 		{"block twice", func(t *testing.T, m *memFS, dir string) {
 			n := m.file(t, dir, segmentName(0))
 			p := places(n.cached)
 			i := slices.IndexFunc(p, func(p place) bool { return p.first == 1 && p.last == 4 })
 			n.cached = slices.Insert(n.cached, p[i+1].to, bytes.Clone(n.cached[p[i].from:p[i+1].to])...)
-		}, 1, 4, errAgain},
+		}, 1, 4, errAgain, true},
 		{"last block cut off", func(t *testing.T, m *memFS, dir string) {
 			data := m.file(t, dir, segmentName(11)).cached
 			at := bytes.LastIndex(data, []byte(blockMagic))
 			cut(m, dir, 11, at, len(data))
-		}, 12, 13, errCut},
+		}, 12, 13, errCut, false},
 		{"last segment deleted", func(t *testing.T, m *memFS, dir string) {
 			delete(m.names, join(dir, segmentName(11)))
-		}, 11, 13, errCut},
+		}, 11, 13, errCut, false},
 		{"middle segment deleted", func(t *testing.T, m *memFS, dir string) {
 			delete(m.names, join(dir, segmentName(7)))
-		}, 7, 10, errMissing},
+		}, 7, 10, errMissing, false},
 		{"first segment deleted", func(t *testing.T, m *memFS, dir string) {
 			delete(m.names, join(dir, segmentName(0)))
-		}, 0, 6, errMissing},
+		}, 0, 6, errMissing, false},
 		{"segments under each other's names", func(t *testing.T, m *memFS, dir string) {
 			a, b := join(dir, segmentName(0)), join(dir, segmentName(7))
 			m.names[a], m.names[b] = m.names[b], m.names[a]
-		}, 0, 0, errName},
+		}, 0, 0, errName, false},
 		{"another log's block put in", func(t *testing.T, m *memFS, dir string) {
 			n := m.file(t, dir, segmentName(11))
 			at := bytes.LastIndex(n.cached, []byte(blockMagic))
 			n.cached[at+16] ^= 1
 			reseal(n.cached, at)
-		}, 12, 13, errForeign},
+		}, 12, 13, errForeign, false},
 		{"another log's empty segment put in", func(t *testing.T, m *memFS, dir string) {
 			m.names[join(dir, segmentName(14))] = &inode{cached: segmentHeader{first: 14, peaks: make([]tlog.Hash, 3)}.encode()}
-		}, 14, 14, errForeign},
+		}, 14, 14, errForeign, false},
+		{"an empty segment with another tree put in", func(t *testing.T, m *memFS, dir string) {
+			key, id, err := readVerifier(m, dir)
+			if err != nil {
+				t.Fatal(key, err)
+			}
+			s := newScan(id)
+			s.report = func(p Problem, _ []byte) { t.Fatal(p) }
+			for _, first := range []uint64{0, 7, 11} {
+				s.file(first, m.file(t, dir, segmentName(first)).cached, first == 11)
+			}
+			h := segmentHeader{id: id, first: 14, chain: s.chain, peaks: slices.Clone(s.tree.peaks)}
+			h.peaks[0][0] ^= 1
+			m.names[join(dir, segmentName(14))] = &inode{cached: h.encode()}
+		}, 0, 13, errPeaks, false},
 		{"bytes put in after a block's entries", func(t *testing.T, m *memFS, dir string) {
 			n := m.file(t, dir, segmentName(0))
 			p := places(n.cached)
@@ -268,11 +283,11 @@ func TestForgeries(t *testing.T) {
 			n.cached = slices.Insert(n.cached, end, 'x')
 			binary.LittleEndian.PutUint32(n.cached[start+4:], uint32(end+5-start))
 			reseal(n.cached, start)
-		}, 1, 4, errFrames},
+		}, 1, 4, errFrames, true},
 		{"garbage after a segment's last block", func(t *testing.T, m *memFS, dir string) {
 			n := m.file(t, dir, segmentName(0))
 			n.cached = append(n.cached, "garbage"...)
-		}, 7, 7, errBlock},
+		}, 7, 7, errBlock, false},
 		{"header edited", func(t *testing.T, m *memFS, dir string) {
 			data := m.file(t, dir, segmentName(7)).cached
 			h, _, err := parseSegmentHeader(data)
@@ -281,7 +296,7 @@ func TestForgeries(t *testing.T) {
 			}
 			h.peaks[1][0] ^= 1
 			copy(data, h.encode())
-		}, 0, 6, errPeaks},
+		}, 0, 6, errPeaks, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, dir := sampleLog(t)
@@ -291,8 +306,12 @@ func TestForgeries(t *testing.T) {
 				t.Errorf("want entries %d–%d %q, got %v", c.first, c.last, c.says, r.Problems)
 			}
 			before := m.snapshot()
-			if _, err := OpenLog(quiet(m, dir)); err == nil || fault.KindOf(err) == fault.Internal {
+			l, err := OpenLog(quiet(m, dir))
+			if (err == nil) != c.hidden || err != nil && fault.KindOf(err) == fault.Internal {
 				t.Errorf("OpenLog says %v", err)
+			}
+			if err == nil {
+				mustClose(t, l)
 			}
 			for path, n := range before.names {
 				if !bytes.Equal(n.cached, m.names[path].cached) {
