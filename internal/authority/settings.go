@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/witness"
 )
 
 // Settings is the section `authority` of the configuration file.
@@ -15,6 +16,8 @@ type Settings struct {
 	Address         string        `yaml:"address" config:"required" doc:"host:port by which nodes reach it; written into tickets"`
 	CertificateLife time.Duration `yaml:"certificate_life" doc:"life of a member's certificate, 1m to 24h; default 24h"`
 	Admin           string        `yaml:"admin" doc:"private listener, unix:PATH; default unix:DIRECTORY/admin.sock"`
+
+	Witness *witness.Settings `yaml:"witness" doc:"be a witness of logs kept by others, at https://ADDRESS/witness; default none"`
 }
 
 // Check reports what the types cannot.
