@@ -11,12 +11,14 @@ import (
 
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/openai"
+	"github.com/ostiary/ostiary/internal/pki"
 	"github.com/ostiary/ostiary/internal/upstream"
 )
 
 // Backend is one server that answers.
 type Backend struct {
 	name        string
+	region      string
 	kind        Kind
 	base        url.URL // path without trailing slash
 	deployments openai.Patterns
@@ -48,7 +50,7 @@ func New(s Settings) (*Backend, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "not a URL").At(where)
 	}
-	b := &Backend{name: s.Name, kind: s.Kind, base: url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}}
+	b := &Backend{name: s.Name, region: s.Region, kind: s.Kind, base: url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}}
 	if b.kind == "" {
 		b.kind = Azure
 	}
@@ -69,7 +71,7 @@ func New(s Settings) (*Backend, error) {
 // it ends the work behind it. Prompts go where the configuration says, never
 // where the environment's proxy does.
 func (s *Settings) transport() (http.RoundTripper, error) {
-	roots, err := ReadCA(s.CA)
+	roots, err := pki.ReadPool(s.CA)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +86,10 @@ func (s *Settings) transport() (http.RoundTripper, error) {
 
 // Name is its name in the configuration.
 func (b *Backend) Name() string { return b.name }
+
+// Region is the Azure region that the configuration says it is in; empty if it
+// does not.
+func (b *Backend) Region() string { return b.region }
 
 // serves says whether the backend can be sent this. A form names its model
 // inside, where a server of kind openai would have to be told another.

@@ -21,6 +21,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/login"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/secret"
 )
@@ -202,11 +203,11 @@ func entraServer(t *testing.T, count *atomic.Int64) (url, ca string) {
 
 func TestEntraCredential(t *testing.T) {
 	var logins atomic.Int64
-	login, loginCA := entraServer(t, &logins)
+	authority, loginCA := entraServer(t, &logins)
 	var got seen
 	server, ca := tlsServer(t, stub(&got))
-	settings := Settings{Name: "b", URL: server.URL, CA: ca, Entra: &Entra{
-		Tenant: "tenant-1", ClientID: "app-1", Secret: ref(t, "s3cret"), Authority: login, CA: loginCA,
+	settings := Settings{Name: "b", URL: server.URL, CA: ca, Entra: &login.ServicePrincipal{
+		Tenant: "tenant-1", ClientID: "app-1", Secret: ref(t, "s3cret"), Authority: authority, CA: loginCA,
 	}}
 	b, err := New(settings)
 	if err != nil {
@@ -386,7 +387,7 @@ func TestSettingsCheck(t *testing.T) {
 		"key on loopback":       {Settings{URL: "http://127.0.0.1:1", APIKey: key}, nil},
 		"key in clear":          {Settings{URL: "http://a.example", APIKey: key}, []string{"url"}},
 		"no credential":         {Settings{URL: "https://a.example"}, []string{""}},
-		"two credentials":       {Settings{URL: "https://a.example", APIKey: key, ManagedIdentity: &ManagedIdentity{}}, []string{""}},
+		"two credentials":       {Settings{URL: "https://a.example", APIKey: key, ManagedIdentity: &login.ManagedIdentity{}}, []string{""}},
 		"odd kind":              {Settings{URL: "https://a.example", Kind: "aws", APIKey: key}, []string{"kind"}},
 		"odd scheme":            {Settings{URL: "ftp://a.example", APIKey: key}, []string{"url"}},
 		"query":                 {Settings{URL: "https://a.example?x=1", APIKey: key}, []string{"url"}},
@@ -429,14 +430,14 @@ func TestNewRefuses(t *testing.T) {
 		"missing CA":  {{Name: "a", URL: "https://a.example", APIKey: key, CA: "/nonexistent/ca.pem"}},
 		"no PEM":      {notPEM},
 		"bad URL":     {{Name: "a", URL: ":", APIKey: key}},
-		"entra":       {{Name: "a", URL: "https://a.example", Entra: &Entra{Tenant: "t", ClientID: "c", Secret: missing}}},
-		"authority":   {{Name: "a", URL: "https://a.example", Entra: &Entra{Tenant: "t", ClientID: "c", Secret: key, Authority: "http://x"}}},
+		"entra":       {{Name: "a", URL: "https://a.example", Entra: &login.ServicePrincipal{Tenant: "t", ClientID: "c", Secret: missing}}},
+		"authority":   {{Name: "a", URL: "https://a.example", Entra: &login.ServicePrincipal{Tenant: "t", ClientID: "c", Secret: key, Authority: "http://x"}}},
 	} {
 		if _, err := NewPool(all); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NewPool([]Settings{good, {Name: "mi", URL: "https://a.example", ManagedIdentity: &ManagedIdentity{ClientID: "c"}}}); err != nil {
+	if _, err := NewPool([]Settings{good, {Name: "mi", URL: "https://a.example", ManagedIdentity: &login.ManagedIdentity{ClientID: "c"}}}); err != nil {
 		t.Error(err)
 	}
 }

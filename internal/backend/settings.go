@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ostiary/ostiary/internal/login"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/secret"
 )
@@ -25,35 +26,15 @@ type Settings struct {
 	URL         string        `yaml:"url" config:"required" doc:"azure: https://NAME.openai.azure.com; openai: up to and including /v1"`
 	Kind        Kind          `yaml:"kind" doc:"azure or openai; default azure"`
 	Deployments []string      `yaml:"deployments" doc:"deployments that it serves; * and ? match; default all"`
+	Region      string        `yaml:"region" doc:"the Azure region it is in, such as swedencentral, for conditions of grants"`
 	CA          string        `yaml:"ca" doc:"PEM file of the only authority trusted for it; default the system's"`
 	FirstByte   time.Duration `yaml:"first_byte_timeout" doc:"longest wait for an answer to begin; default 10m"`
 
-	APIKey           secret.Ref        `yaml:"api_key" doc:"env:NAME or file:PATH"`
-	Entra            *Entra            `yaml:"entra" doc:"a service principal with a secret"`
-	ManagedIdentity  *ManagedIdentity  `yaml:"managed_identity" doc:"the identity of the host; {} for the system-assigned one"`
-	WorkloadIdentity *WorkloadIdentity `yaml:"workload_identity" doc:"federated identity of a Kubernetes pod; {} reads the AZURE_ variables"`
-	Scope            string            `yaml:"scope" doc:"scope of Entra tokens; default https://cognitiveservices.azure.com/.default"`
-}
-
-// Entra is a service principal.
-type Entra struct {
-	Tenant    string     `yaml:"tenant" config:"required" doc:"tenant id"`
-	ClientID  string     `yaml:"client_id" config:"required" doc:"application (client) id"`
-	Secret    secret.Ref `yaml:"client_secret" config:"required" doc:"env:NAME or file:PATH"`
-	Authority string     `yaml:"authority" doc:"login service; default that of Azure's public cloud"`
-	CA        string     `yaml:"ca" doc:"PEM file of the only authority trusted for the login service; default the system's"`
-}
-
-// ManagedIdentity is the identity of the host.
-type ManagedIdentity struct {
-	ClientID string `yaml:"client_id" doc:"client id of a user-assigned identity; default the system-assigned one"`
-}
-
-// WorkloadIdentity is the identity of a Kubernetes pod.
-type WorkloadIdentity struct {
-	Tenant    string `yaml:"tenant" doc:"default AZURE_TENANT_ID"`
-	ClientID  string `yaml:"client_id" doc:"default AZURE_CLIENT_ID"`
-	TokenFile string `yaml:"token_file" doc:"default AZURE_FEDERATED_TOKEN_FILE"`
+	APIKey           secret.Ref              `yaml:"api_key" doc:"env:NAME or file:PATH"`
+	Entra            *login.ServicePrincipal `yaml:"entra" doc:"a service principal with a secret"`
+	ManagedIdentity  *login.ManagedIdentity  `yaml:"managed_identity" doc:"the identity of the host; {} for the system-assigned one"`
+	WorkloadIdentity *login.WorkloadIdentity `yaml:"workload_identity" doc:"federated identity of a Kubernetes pod; {} reads the AZURE_ variables"`
+	Scope            string                  `yaml:"scope" doc:"scope of Entra tokens; default https://cognitiveservices.azure.com/.default"`
 }
 
 const (
@@ -100,12 +81,15 @@ func (s *Settings) checkURL(report func(path, what, fix string)) {
 	}
 }
 
+// login is how the gateway gets tokens for the backend.
+func (s *Settings) login() login.Login {
+	return login.Login{ServicePrincipal: s.Entra, ManagedIdentity: s.ManagedIdentity, WorkloadIdentity: s.WorkloadIdentity}
+}
+
 func (s *Settings) credentials() int {
-	n := 0
-	for _, there := range []bool{!s.APIKey.IsZero(), s.Entra != nil, s.ManagedIdentity != nil, s.WorkloadIdentity != nil} {
-		if there {
-			n++
-		}
+	n := s.login().Count()
+	if !s.APIKey.IsZero() {
+		n++
 	}
 	return n
 }

@@ -96,3 +96,21 @@ func Pool(roots ...*x509.Certificate) *x509.CertPool {
 	}
 	return pool
 }
+
+// ReadPool reads the certificates of a PEM file: the only authorities that are
+// trusted for something. An empty path is nil, which crypto/tls takes for the
+// system's. Errors are faults of kind Invalid that name the file.
+func ReadPool(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // nil is the system's pool to crypto/tls
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "cannot read the authority's certificate").At(path).Because(err)
+	}
+	certs, err := ParseCertificates(data)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "no certificate of an authority").At(path).Because(err)
+	}
+	return Pool(certs...), nil
+}
