@@ -22,19 +22,45 @@ type Entra struct {
 
 const defaultAuthority = "https://login.microsoftonline.com"
 
-// defaultAudiences are what tokens for Azure OpenAI are asked with: the classic
-// resource, Foundry's, and the first-party application's id, which stands in
-// version 2 tokens.
-func defaultAudiences() []string {
-	return []string{
-		"https://cognitiveservices.azure.com", "https://ai.azure.com", "7d312290-28c8-473c-a0ed-8e53749b6d6d",
+// cloud is what differs between Microsoft's clouds.
+type cloud struct {
+	v1        string // issuer of version 1 tokens, without the tenant
+	audiences []string
+}
+
+// cloudOf knows the login services by their authority. Another one, such as an
+// emulator's, issues both versions under its own name.
+func cloudOf(authority string) cloud {
+	// Tokens for Azure OpenAI are asked for with the classic resource or with
+	// Foundry's; in version 2 tokens stands the first-party application's id.
+	const application = "7d312290-28c8-473c-a0ed-8e53749b6d6d"
+	switch authority {
+	case "https://login.microsoftonline.us":
+		return cloud{"https://sts.windows.net", []string{"https://cognitiveservices.azure.us", "https://ai.azure.us", application}}
+	case "https://login.partner.microsoftonline.cn", "https://login.chinacloudapi.cn":
+		return cloud{"https://sts.chinacloudapi.cn", []string{"https://cognitiveservices.azure.cn", application}}
+	}
+	public := cloud{authority, []string{"https://cognitiveservices.azure.com", "https://ai.azure.com", application}}
+	if authority == defaultAuthority {
+		public.v1 = "https://sts.windows.net"
+	}
+	return public
+}
+
+// entraClaims: version 1 tokens have appid, version 2 tokens azp.
+func entraClaims() Claims {
+	return Claims{
+		Subject: []string{"oid", "sub"}, Name: []string{"name", "preferred_username"}, App: []string{"appid", "azp"},
+		Groups: []string{"groups"}, Roles: []string{"roles"},
 	}
 }
 
 // Check reports what the types cannot.
 func (e *Entra) Check(report func(path, what, fix string)) {
-	if e.Tenant != "" && (strings.ContainsFunc(e.Tenant, notToken68) || strings.ContainsAny(e.Tenant, "/+=") || isCommon(e.Tenant)) {
+	if e.Tenant != "" && (!isToken68(e.Tenant) || strings.ContainsAny(e.Tenant, "/+=") || isCommon(e.Tenant)) {
 		report("tenant", "not a tenant id", "write the id of one tenant; common and organizations would trust everybody's")
+	} else if strings.Contains(e.Tenant, ".") {
+		report("tenant", "a domain, not a tenant id", "write the tenant's id, a GUID: tokens carry no domain")
 	}
 	if e.Authority != "" && !isHTTPS(e.Authority) {
 		report("authority", "not an https URL", "write https://HOST without a query")
@@ -56,37 +82,52 @@ func isHTTPS(s string) bool {
 }
 
 // Issuer is what the tenant's tokens are checked against. Version 1 tokens of
-// Microsoft's public cloud come from sts.windows.net, version 2 tokens from
-// the authority itself; any token is signed by the keys that the authority's
-// discovery document leads to. The client reaches the authority; nil means
-// http.DefaultClient's transport.
+// Microsoft's clouds come from a service of their own (sts.windows.net),
+// version 2 tokens from the authority itself; any token is signed by the keys
+// that the authority's discovery document leads to. The client reaches the
+// authority; nil means http.DefaultClient's transport.
 func (e *Entra) Issuer(client *http.Client) (Issuer, error) {
-	var problem error
-	e.Check(func(path, what, fix string) {
-		problem = fault.New(fault.Invalid, what).At("entra." + path).Fix(fix)
-	})
-	if problem != nil {
-		return Issuer{}, problem
+	if err := firstProblem("entra", e.Check); err != nil {
+		return Issuer{}, err
 	}
-	authority := strings.TrimRight(e.Authority, "/")
-	if authority == "" {
-		authority = defaultAuthority
-	}
+	authority := strings.TrimRight(first(e.Authority, defaultAuthority), "/")
+	of, tenant := cloudOf(authority), strings.ToLower(e.Tenant)
 	audiences := e.Audiences
 	if len(audiences) == 0 {
-		audiences = defaultAudiences()
+		audiences = of.audiences
 	}
-	v1, v2 := authority+"/"+e.Tenant+"/", authority+"/"+e.Tenant+"/v2.0"
-	if authority == defaultAuthority {
-		v1 = "https://sts.windows.net/" + e.Tenant + "/"
-	}
+	v2 := authority + "/" + tenant + "/v2.0"
 	return Issuer{
-		Names:     []string{v2, v1},
-		Discovery: v2 + "/.well-known/openid-configuration",
-		Tenant:    e.Tenant,
+		Names:     []string{v2, of.v1 + "/" + tenant + "/"},
+		Discovery: v2 + wellKnown,
+		Tenant:    tenant,
 		Audiences: audiences,
+		Claims:    entraClaims(),
 		HTTP:      client,
 	}, nil
+}
+
+// wellKnown is OpenID Connect Discovery 1.0, section 4.
+const wellKnown = "/.well-known/openid-configuration"
+
+// firstProblem makes a fault of the first thing that a Check reports.
+func firstProblem(section string, check func(report func(path, what, fix string))) error {
+	var problem error
+	check(func(path, what, fix string) {
+		if problem == nil {
+			problem = fault.New(fault.Invalid, what).At(section + "." + path).Fix(fix)
+		}
+	})
+	return problem
+}
+
+func first(candidates ...string) string {
+	for _, s := range candidates {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // LoginClient speaks to a login service: roots are the only authorities trusted

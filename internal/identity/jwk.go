@@ -30,6 +30,12 @@ type publicKey struct {
 	alg    string
 }
 
+// equal says whether two fetches brought one key.
+func (k publicKey) equal(other publicKey) bool {
+	public, ok := k.public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.alg == other.alg && public.Equal(other.public)
+}
+
 const (
 	maxKeys    = 100
 	minRSABits = 2048 // RFC 7518 section 3.3

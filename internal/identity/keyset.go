@@ -15,9 +15,11 @@ import (
 // Issuer is where tokens come from and how they are checked.
 type Issuer struct {
 	Names     []string     // accepted texts of iss; the first is the one that the discovery document must name
-	Discovery string       // https URL of the OpenID Connect discovery document
+	Discovery string       // https URL of the OpenID Connect discovery document; empty where Keys is given
+	Keys      string       // https URL of the key set itself
 	Tenant    string       // claim tid must be this; empty: not looked at
 	Audiences []string     // one of them must be in aud; compared without a trailing slash
+	Claims    Claims       // which claims say what
 	HTTP      *http.Client // nil means a plain client; redirects are never followed
 }
 
@@ -30,15 +32,15 @@ const (
 )
 
 // keySet holds one issuer's public keys. They are fetched from the configured
-// discovery document, and again in the background when they are old, or at
+// place, and again in the background when they are old, or at
 // once when a token names a key that is not there, but then at most every
 // Retry: made-up key ids cannot be turned into a flood of fetches. When a fetch
 // fails, the keys that are there keep serving.
 type keySet struct {
-	discovery, issuer string
-	client            http.Client
-	refresh, retry    time.Duration
-	now               func() time.Time
+	discovery, issuer, direct string
+	client                    http.Client
+	refresh, retry            time.Duration
+	now                       func() time.Time
 
 	mu        sync.Mutex
 	keys      map[string]publicKey
@@ -49,7 +51,7 @@ type keySet struct {
 }
 
 func newKeySet(from Issuer, cfg Config) *keySet {
-	s := &keySet{discovery: from.Discovery, issuer: from.Names[0], now: cfg.Now, refresh: cfg.Refresh, retry: cfg.Retry}
+	s := &keySet{discovery: from.Discovery, issuer: from.Names[0], direct: from.Keys, now: cfg.Now, refresh: cfg.Refresh, retry: cfg.Retry}
 	if s.refresh == 0 {
 		s.refresh = defaultRefresh
 	}
@@ -128,26 +130,38 @@ func (s *keySet) fetch(done chan struct{}, now time.Time) {
 }
 
 func (s *keySet) download(ctx context.Context) (map[string]publicKey, error) {
+	url := s.direct
+	if url == "" {
+		var err error
+		if url, err = s.discover(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var set struct {
+		Keys []jwk `json:"keys"`
+	}
+	if err := s.get(ctx, url, &set); err != nil {
+		return nil, err
+	}
+	return usable(set.Keys)
+}
+
+// discover asks the discovery document where the keys are.
+func (s *keySet) discover(ctx context.Context) (string, error) {
 	var document struct {
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
 	}
 	if err := s.get(ctx, s.discovery, &document); err != nil {
-		return nil, err
+		return "", err
 	}
 	if document.Issuer != s.issuer { // OpenID Connect Discovery 1.0 section 4.3
-		return nil, errors.New("the discovery document names another issuer")
+		return "", errors.New("the discovery document names another issuer")
 	}
 	if !isHTTPS(document.Keys) {
-		return nil, errors.New("the discovery document's jwks_uri is not https")
+		return "", errors.New("the discovery document's jwks_uri is not https")
 	}
-	var set struct {
-		Keys []jwk `json:"keys"`
-	}
-	if err := s.get(ctx, document.Keys, &set); err != nil {
-		return nil, err
-	}
-	return usable(set.Keys)
+	return document.Keys, nil
 }
 
 func (s *keySet) get(ctx context.Context, url string, into any) error {

@@ -1,12 +1,17 @@
-// Package identity turns what a caller presents (an Entra token, a gateway
-// key, a portal member's certificate) into one Principal, or refuses it.
+// Package identity turns what a caller presents (a token of Entra or of another
+// OpenID provider, a gateway key, a client certificate, a portal member's
+// certificate) into one Principal, or refuses it. Nothing that a credential
+// says leads anywhere: keys come from configured places alone.
 package identity
 
+import "github.com/ostiary/ostiary/internal/openai"
+
 // Principal is who is calling, whatever they showed. Policy, limits and the
-// ledger know no other description of a caller.
+// ledger know no other description of a caller. Calls with one token share its
+// slices: nobody may change them.
 type Principal struct {
-	Issuer     string            // token issuer, "key" for a gateway key, the project for a portal member
-	Tenant     string            // Entra tenant id; empty for keys and members
+	Issuer     string            // token issuer, KeyIssuer, CertificateIssuer, or the project for a portal member
+	Tenant     string            // Entra tenant id; empty for all others
 	Subject    string            // stable id inside the issuer: oid or sub, the key's name, the SPIFFE id
 	Name       string            // what a person would recognise: claim name, preferred_username or appid
 	App        string            // claim appid (v1) or azp (v2): the application that calls
@@ -15,4 +20,18 @@ type Principal struct {
 	Member     string            // portal member's SPIFFE id; empty otherwise
 	Workload   string            // the workload it belongs to, filled in by policy; empty if none
 	Attributes map[string]string // a portal member's attributes, as its certificate carries them
+	Scope      *Scope            // of a gateway key that may do less than its workload; nil: no less
+}
+
+// Scope narrows what a workload may do. Nil patterns narrow nothing.
+type Scope struct {
+	Deployments, Operations openai.Patterns
+}
+
+// Covers says whether the scope, nil for none, leaves room for a call. An
+// empty deployment stands for one that is not named yet, or none.
+func (s *Scope) Covers(op openai.Operation, deployment string) bool {
+	return s == nil ||
+		(s.Operations == nil || s.Operations.Match(string(op))) &&
+			(s.Deployments == nil || deployment == "" || s.Deployments.Match(deployment))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
@@ -24,11 +26,14 @@ const (
 type verifier struct {
 	parser  *jwt.Parser
 	issuers map[string]*issuer // by the exact text of iss
+	now     func() time.Time
+	known   cache
 }
 
 type issuer struct {
 	tenant    string
 	audiences []string // without trailing slash
+	claims    Claims
 	keys      *keySet
 }
 
@@ -40,12 +45,13 @@ func newVerifier(cfg Config) (*verifier, error) {
 			jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Now), jwt.WithIssuedAt(),
 			jwt.WithExpirationRequired(), jwt.WithStrictDecoding()),
 		issuers: map[string]*issuer{},
+		now:     cfg.Now,
 	}
 	for _, from := range cfg.Issuers {
-		if len(from.Names) == 0 || len(from.Audiences) == 0 {
-			return nil, fault.New(fault.Invalid, "an issuer of tokens without a name or an audience").At(from.Discovery)
+		if len(from.Names) == 0 || len(from.Audiences) == 0 || (from.Discovery == "") == (from.Keys == "") {
+			return nil, fault.New(fault.Invalid, "an issuer of tokens without a name, an audience, or one place for its keys").At(from.Discovery)
 		}
-		is := &issuer{tenant: from.Tenant, keys: newKeySet(from, cfg)}
+		is := &issuer{tenant: from.Tenant, claims: from.Claims, keys: newKeySet(from, cfg)}
 		for _, a := range from.Audiences {
 			is.audiences = append(is.audiences, strings.TrimSuffix(a, "/"))
 		}
@@ -59,73 +65,131 @@ func newVerifier(cfg Config) (*verifier, error) {
 	return v, nil
 }
 
-// claims are those that are read. Entra's version 1 tokens have appid, version
-// 2 tokens azp; other OpenID providers have neither oid nor tid.
-type claims struct {
-	jwt.RegisteredClaims
-	Tenant    string   `json:"tid"`
-	ObjectID  string   `json:"oid"`
-	Name      string   `json:"name"`
-	Preferred string   `json:"preferred_username"`
-	AppID     string   `json:"appid"`
-	Party     string   `json:"azp"`
-	Groups    []string `json:"groups"`
-	Roles     []string `json:"roles"`
-}
-
 // verify checks form, algorithm, signature, times, issuer, tenant and audience.
+// A token that was verified before, byte for byte, is not verified again while
+// its issuer has the key that signed it; its times are looked at each time.
 func (v *verifier) verify(ctx context.Context, token string) (Principal, error) {
-	var c claims
-	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		return v.key(ctx, t.Header, c.Issuer)
-	})
+	sum := sha256.Sum256([]byte(token))
+	if known, ok := v.known.get(sum); ok && known.signer.holds() {
+		return known.who, known.timely(v.now())
+	}
+	known, err := v.check(ctx, token)
 	if err != nil {
 		return Principal{}, tokenFault(err)
 	}
-	is := v.issuers[c.Issuer] // key found it
-	if is.tenant != anyTenant && c.Tenant != is.tenant {
-		return Principal{}, refused("the token is of another tenant")
+	v.known.put(sum, known, len(token))
+	return known.who, nil
+}
+
+// check does the work that verify saves.
+func (v *verifier) check(ctx context.Context, token string) (*verified, error) {
+	if err := checkHeader(token); err != nil {
+		return nil, err
+	}
+	var c claims
+	var by signer
+	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (_ any, err error) {
+		by, err = v.signer(ctx, t.Header, c.Issuer)
+		return by.key.public, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	who, err := v.issuers[c.Issuer].principal(&c)
+	if err != nil {
+		return nil, err
+	}
+	known := &verified{who: who, signer: by, until: c.ExpiresAt.Add(leeway)}
+	for _, t := range []*jwt.NumericDate{c.NotBefore, c.IssuedAt} {
+		if t != nil && t.After(known.from) {
+			known.from = t.Add(-leeway)
+		}
+	}
+	return known, nil
+}
+
+// checkHeader is strict where the parser is not: a name that stands twice, an
+// extension that must be understood (RFC 7515 section 4.1.11), and a kind of
+// token that is not for access (RFC 8725 section 3.11).
+func checkHeader(token string) error {
+	segment, _, _ := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		return jwt.ErrTokenMalformed
+	}
+	header, err := object(raw)
+	if err != nil {
+		return jwt.ErrTokenMalformed
+	}
+	if _, ok := header["crit"]; ok {
+		return refused("the token demands an extension")
+	}
+	switch typ := strings.ToLower(string(header["typ"])); typ {
+	case "", `"jwt"`, `"at+jwt"`, `"application/at+jwt"`: // RFC 9068 section 2.1
+		return nil
+	}
+	return refused("the token is not an access token")
+}
+
+// principal is whom a token of the issuer names, if it is for us.
+func (is *issuer) principal(c *claims) (Principal, error) {
+	p := Principal{
+		Issuer: c.Issuer, Subject: c.text(is.claims.Subject), App: c.text(is.claims.App),
+		Groups: c.list(is.claims.Groups), Roles: c.list(is.claims.Roles),
+	}
+	if is.tenant != anyTenant {
+		if p.Tenant = is.tenant; c.text([]string{"tid"}) != is.tenant {
+			return p, refused("the token is of another tenant")
+		}
 	}
 	if !slices.ContainsFunc(c.Audience, is.accepts) {
-		return Principal{}, refused("the token is for another audience").Fix("ask for the scope https://cognitiveservices.azure.com/.default, or list the audience in the configuration")
+		return p, refused("the token is for another audience").Fix("ask for the scope https://cognitiveservices.azure.com/.default, or list the audience in the configuration")
 	}
-	p := Principal{
-		Issuer: c.Issuer, Tenant: c.Tenant,
-		Subject: first(c.ObjectID, c.Subject), App: first(c.AppID, c.Party),
-		Groups: c.Groups, Roles: c.Roles,
+	if p.Name = c.text(is.claims.Name); p.Name == "" {
+		p.Name = p.App
 	}
-	p.Name = first(c.Name, c.Preferred, p.App)
 	if p.Subject == "" {
-		return Principal{}, refused("the token names no subject")
+		return p, refused("the token names no subject")
 	}
 	return p, nil
 }
 
-// key finds the public key of a token whose signature is not yet checked.
+// signer is the key that signed a token, and where it stands.
+type signer struct {
+	set *keySet
+	kid string
+	key publicKey
+}
+
+// holds says whether the issuer has the key still; it also sees to it that old
+// keys are fetched again.
+func (s signer) holds() bool {
+	key, ok, _ := s.set.lookup(s.kid)
+	return ok && key.equal(s.key)
+}
+
+// signer finds the public key of a token whose signature is not yet checked.
 // Nothing that the token says leads anywhere: iss and kid only choose among
 // what is configured and fetched, and jku, jwk, x5u and x5c (RFC 7515 section
 // 4.1) are not looked at.
-func (v *verifier) key(ctx context.Context, header map[string]any, iss string) (any, error) {
+func (v *verifier) signer(ctx context.Context, header map[string]any, iss string) (signer, error) {
 	is, ok := v.issuers[iss]
 	if !ok {
-		return nil, refused("the token's issuer is not trusted")
-	}
-	if _, ok := header["crit"]; ok { // RFC 7515 section 4.1.11: we understand no extension
-		return nil, refused("the token demands an extension")
+		return signer{}, refused("the token's issuer is not trusted")
 	}
 	kid, _ := header["kid"].(string)
 	if kid == "" || len(kid) > maxKeyID {
-		return nil, refused("the token names no key")
+		return signer{}, refused("the token names no key")
 	}
 	key, err := is.keys.find(ctx, kid)
 	if err != nil {
-		return nil, err
+		return signer{}, err
 	}
 	alg, _ := header["alg"].(string)
 	if !key.fits(alg) {
-		return nil, refused("the token's algorithm does not fit its key")
+		return signer{}, refused("the token's algorithm does not fit its key")
 	}
-	return key.public, nil
+	return signer{is.keys, kid, key}, nil
 }
 
 // fits says whether the key may check signatures of alg.
@@ -164,13 +228,4 @@ func tokenFault(err error) error {
 		return refused("the token's signature or algorithm is not acceptable")
 	}
 	return refused("the credential is neither a token nor a gateway key")
-}
-
-func first(candidates ...string) string {
-	for _, s := range candidates {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }

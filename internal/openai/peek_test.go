@@ -125,7 +125,8 @@ func FuzzPeek(f *testing.F) {
 	for _, seed := range []string{
 		`{"model":"a","stream":true,"stream_options":{"include_usage":true}}`,
 		`{"mod\u0065l":"a\\\"b","x":[1,-0.5e-7,null,{"y":"\ud83d\ude00"}]}`,
-		`{"Model":"a"}`, `{"model":"a","model":"b"}`, `{"a":[[[[{}]]]]}`, ` {"n":0} `, `{"n":1e5}`,
+		`{"Model":"a"}`, `{"model":"a","model":"b"}`, `{"a":[[[[{}]]]]}`, `{"max_tokens":4e3,"n":2,"tools":[{"type":"mcp"},[]],"functions":[]}`,
+		`{"messages":[{"content":[{"type":"image_url"}]}]}`, ` {"n":0} `, `{"n":1e5}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -136,16 +137,16 @@ func FuzzPeek(f *testing.F) {
 				t.Fatalf("kind of %v", err)
 			}
 			plain := map[string]json.RawMessage{}
-			lower := bytes.ToLower(body)
-			if json.Unmarshal(body, &plain) == nil && plain != nil && utf8.Valid(body) && !bytes.ContainsAny(body, `\`) &&
-				!bytes.Contains(lower, []byte("model")) && !bytes.Contains(lower, []byte("tream")) && bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) < maxDepth {
+			if json.Unmarshal(body, &plain) == nil && plain != nil && unwatched(body) {
 				t.Fatalf("refused a plain body: %v", err)
 			}
 			return
 		}
 		var got struct {
-			Model  *string `json:"model"`
-			Stream *bool   `json:"stream"`
+			Model  *string         `json:"model"`
+			Stream *bool           `json:"stream"`
+			Limit  json.RawMessage `json:"max_tokens"`
+			Tools  json.RawMessage `json:"tools"`
 		}
 		if err := json.Unmarshal(body, &got); err != nil {
 			t.Fatalf("accepted what Go refuses: %v", err)
@@ -153,12 +154,36 @@ func FuzzPeek(f *testing.F) {
 		if (got.Model != nil) != p.ModelAt.Present() || got.Model != nil && *got.Model != p.Model || (got.Stream != nil && *got.Stream) != p.Stream {
 			t.Fatalf("read %+v, Go reads %v %v", p, got.Model, got.Stream)
 		}
+		var limit int64
+		if json.Unmarshal(got.Limit, &limit) == nil && limit > p.Facts.MaxTokens {
+			t.Fatalf("max_tokens %d, Go reads %d", p.Facts.MaxTokens, limit)
+		}
+		var tools []any
+		if json.Unmarshal(got.Tools, &tools) == nil && int64(len(tools)) > p.Facts.Tools {
+			t.Fatalf("%d tools, Go reads %d", p.Facts.Tools, len(tools))
+		}
 		edited := SetModel(body, p, "n/e\"w")
 		after, err := Peek(edited)
 		if err != nil || after.Model != "n/e\"w" || after.Stream != p.Stream {
 			t.Fatalf("after SetModel %+v %v", after, err)
 		}
 	})
+}
+
+// unwatched says whether a valid object holds nothing that Peek may refuse: it is
+// shallow ASCII without escapes, and names nothing that is watched.
+func unwatched(body []byte) bool {
+	for i := 0; ; i++ {
+		name, _ := watched(i)
+		if name == "" {
+			break
+		}
+		if bytes.Contains(bytes.ToLower(body), []byte(`"`+name+`"`)) {
+			return false
+		}
+	}
+	return allRunes(body, func(r rune) bool { return r < utf8.RuneSelf && r != '\\' }) &&
+		bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) < maxDepth
 }
 
 // FuzzScan cuts a document at two places: the verdict and the values stay.

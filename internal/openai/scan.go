@@ -1,6 +1,9 @@
 package openai
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+)
 
 // place is a position in a document that a reader cares for, for example
 // "usage". A place below firstValue is only passed through; one from
@@ -85,6 +88,9 @@ type scanner struct {
 	leafStart int64
 	textStart int64
 
+	counted place // values that begin here are counted, the container too
+	items   int
+
 	keeping bool
 	from    int    // where in this chunk the kept text begins
 	carry   []byte // what earlier chunks held of it
@@ -126,7 +132,17 @@ func (s *scanner) finish() error {
 }
 
 // skipPlain finds the first byte from i on that is special inside a string.
+// Eight bytes are looked at together while none of them is: x-k·ones borrows
+// into the top bit of a byte below k (Hacker's Delight, section 6-1).
 func skipPlain(p []byte, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(p); i += 8 {
+		x := binary.LittleEndian.Uint64(p[i:])
+		quote, escape := x^'"'*ones, x^'\\'*ones
+		if ((x-' '*ones)&^x|(quote-ones)&^quote|(escape-ones)&^escape)&tops != 0 {
+			break
+		}
+	}
 	for i < len(p) && p[i] >= ' ' && p[i] != '"' && p[i] != '\\' {
 		i++
 	}
@@ -215,6 +231,9 @@ func (s *scanner) structure(p []byte, i int) {
 }
 
 func (s *scanner) startValue(p []byte, i int) {
+	if s.next == s.counted {
+		s.items++
+	}
 	if s.leaf == nowhere && s.next >= firstValue && s.next < firstText {
 		s.leaf, s.leafDepth, s.leafStart = s.next, s.depth, s.offset+int64(i)
 		s.startKeeping(i)

@@ -1,13 +1,13 @@
 // Package policy decides who may call what: a principal belongs to workloads,
-// a workload has grants, a grant allows operations on deployments. What no
-// grant allows is denied, and the same question always gets the same answer.
+// a workload has grants, a grant allows operations on deployments, on a
+// condition if it has one. What no grant allows is denied, what cannot be
+// evaluated too, and the same question always gets the same answer.
 //
-// It decides by names alone. It knows no request body, no time and no load,
-// and whether a deployment exists is not its affair.
+// It decides by names and by the facts that it is told. It reads no request,
+// knows no load, and whether a deployment exists is not its affair.
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -18,9 +18,10 @@ import (
 // Decision is the answer, with its reason.
 type Decision struct {
 	Allowed  bool
+	Maybe    bool   // allowed so far: a condition stands; ask again with Facts
 	Workload string // the workload that decided; empty if the caller belongs to none
 	Grant    string // the grant that allows, as text; empty if none does
-	Why      string // one clause, for the ledger and for people
+	Why      string // one clause, for the ledger and for people; quotes nothing of the request
 	Capture  string // how much of the call is recorded, as the workload says; empty for the default
 }
 
@@ -28,6 +29,8 @@ type Decision struct {
 type Call struct {
 	Operation  openai.Operation
 	Deployment string // empty where none is named, or none is named yet
+	Workload   string // that the call names, in its path or a header; empty: any that the caller belongs to
+	Facts      *Facts // nil where they are not known yet: conditions are then taken to hold
 }
 
 // Policy is a checked set of workloads. It never changes.
@@ -35,22 +38,25 @@ type Policy struct{ workloads []workload }
 
 type workload struct {
 	Workload
-	members, subjects openai.Patterns
-	grants            []grant
+	members, subjects, certificates, issuers openai.Patterns
+	grants                                   []grant
 }
 
 type grant struct {
 	deployments, operations openai.Patterns
+	when                    *condition // nil: always
 	text                    string
+	allowed                 Decision // made once, for no call changes it
 }
 
-// New checks the workloads. Names must be distinct and patterns well formed;
-// errors are faults of kind Invalid.
+// New checks the workloads. Names must be distinct, patterns well formed and
+// conditions sound; errors are faults of kind Invalid.
 func New(workloads []Workload) (*Policy, error) {
 	p := &Policy{}
 	names := map[string]bool{}
+	compile := compiler()
 	for _, w := range workloads {
-		parsed, err := parse(w)
+		parsed, err := parse(compile, w)
 		if err != nil {
 			return nil, err
 		}
@@ -63,24 +69,46 @@ func New(workloads []Workload) (*Policy, error) {
 	return p, nil
 }
 
-func parse(w Workload) (parsed workload, err error) {
-	parsed.Workload = w
-	if parsed.members, err = openai.ParsePatterns(w.Members); err != nil {
-		return parsed, err
-	}
-	if parsed.subjects, err = openai.ParsePatterns(w.Subjects); err != nil {
-		return parsed, err
+func parse(compile compileFunc, w Workload) (workload, error) {
+	parsed := workload{Workload: w}
+	for _, list := range []struct {
+		patterns []string
+		to       *openai.Patterns
+	}{
+		{w.Members, &parsed.members}, {w.Subjects, &parsed.subjects},
+		{w.Certificates, &parsed.certificates}, {w.Issuers, &parsed.issuers},
+	} {
+		var err error
+		if *list.to, err = openai.ParsePatterns(list.patterns); err != nil {
+			return parsed, err
+		}
 	}
 	for _, g := range w.Grants {
-		var next grant
-		if next.deployments, err = openai.ParsePatterns(g.Deployments); err != nil {
+		next, err := parseGrant(compile, g)
+		if err != nil {
 			return parsed, err
 		}
-		if next.operations, err = openai.ParsePatterns(g.Operations); err != nil {
-			return parsed, err
+		next.allowed = Decision{
+			Allowed: true, Workload: w.Name, Grant: next.text, Why: w.Name + ": " + next.text, Capture: w.Capture,
 		}
-		next.text = strings.Join(g.Operations, ",") + " on " + strings.Join(g.Deployments, ",")
 		parsed.grants = append(parsed.grants, next)
+	}
+	return parsed, nil
+}
+
+func parseGrant(compile compileFunc, g Grant) (parsed grant, err error) {
+	if parsed.deployments, err = openai.ParsePatterns(g.Deployments); err != nil {
+		return parsed, err
+	}
+	if parsed.operations, err = openai.ParsePatterns(g.Operations); err != nil {
+		return parsed, err
+	}
+	parsed.text = strings.Join(g.Operations, ",") + " on " + strings.Join(g.Deployments, ",")
+	if g.When != "" {
+		if parsed.when, err = compile(g.When); err != nil {
+			return parsed, err
+		}
+		parsed.text += " when " + parsed.when.text
 	}
 	return parsed, nil
 }
@@ -88,33 +116,68 @@ func parse(w Workload) (parsed workload, err error) {
 // Workloads lists the names, in the order of the configuration.
 func (p *Policy) Workloads() []string {
 	names := make([]string, len(p.workloads))
-	for i, w := range p.workloads {
-		names[i] = w.Name
+	for i := range p.workloads {
+		names[i] = p.workloads[i].Name
 	}
 	return names
 }
 
+const (
+	noWorkload    = "the caller belongs to no workload"
+	notOfWorkload = "the caller does not belong to the workload that the call names"
+)
+
 // Decide finds the first workload, in the order of the configuration, that the
-// caller belongs to and that has a grant for the call. A call that names no
-// deployment is allowed where the operation is granted on any: for an
-// operation that has none that is the answer; where the request's body names
-// the deployment, the caller asks again when it has read it.
+// caller belongs to and that has a grant for the call; a call that names a
+// workload is decided by that one alone.
+//
+// It is asked twice. Before the body is read, without Facts, and without a
+// deployment where the body names it: a call is then allowed where something
+// of the kind is granted at all, and Maybe says that conditions are still to
+// be met. Then with both. For an operation that has no deployment the absence
+// of one is the answer.
 func (p *Policy) Decide(who identity.Principal, call Call) Decision {
-	denied := Decision{Why: "the caller belongs to no workload"}
-	for _, w := range p.workloads {
-		if !w.has(who) {
+	denied := Decision{Why: noWorkload}
+	if call.Workload != "" {
+		denied.Why = notOfWorkload
+	}
+	for i := range p.workloads {
+		w := &p.workloads[i]
+		if call.Workload != "" && call.Workload != w.Name || !w.has(&who) {
 			continue
 		}
-		for _, g := range w.grants {
-			if g.allows(call) {
-				return Decision{Allowed: true, Workload: w.Name, Grant: g.text, Why: w.Name + ": " + g.text, Capture: w.Capture}
-			}
+		d := w.decide(&who, call)
+		if d.Allowed {
+			return d
 		}
 		if denied.Workload == "" {
-			denied = Decision{Workload: w.Name, Why: w.Name + ": no grant for " + call.text(), Capture: w.Capture}
+			denied = d
 		}
 	}
 	return denied
+}
+
+// decide asks the grants in their order. The reason for a no is the first
+// condition that stood in the way, for it came nearest.
+func (w *workload) decide(who *identity.Principal, call Call) Decision {
+	obstacle := ""
+	for i := range w.grants {
+		g := &w.grants[i]
+		ok, maybe, why := g.allows(who, call)
+		if ok {
+			d := g.allowed
+			d.Maybe = maybe
+			return d
+		}
+		if obstacle == "" {
+			obstacle = why
+		}
+	}
+	d := Decision{Workload: w.Name, Why: w.Name + ": no grant for " + call.text(), Capture: w.Capture}
+	if obstacle != "" {
+		d.Why += ": " + obstacle
+	}
+	return d
 }
 
 func (c Call) text() string {
@@ -124,36 +187,25 @@ func (c Call) text() string {
 	return string(c.Operation) + " on " + c.Deployment
 }
 
-func (g grant) allows(call Call) bool {
+const outOfScope = "the gateway key is not for it"
+
+// allows says why not where the names fit and something else does not.
+func (g *grant) allows(who *identity.Principal, call Call) (ok, maybe bool, why string) {
+	switch {
+	case !g.covers(call):
+		return false, false, ""
+	case !who.Scope.Covers(call.Operation, call.Deployment):
+		return false, false, outOfScope
+	case g.when == nil:
+		return true, false, ""
+	case call.Facts == nil:
+		return true, true, ""
+	}
+	ok, why = g.when.holds(call.Facts)
+	return ok, false, why
+}
+
+func (g *grant) covers(call Call) bool {
 	return g.operations.Match(string(call.Operation)) &&
 		(call.Deployment == "" || g.deployments.Match(call.Deployment))
-}
-
-// has says whether the caller belongs to the workload: it is named by one of
-// the lists, or by its gateway key, and nothing narrows it out.
-func (w *workload) has(who identity.Principal) bool {
-	if who.Issuer == identity.KeyIssuer {
-		return who.Workload == w.Name
-	}
-	named := who.Member != "" && w.members.Match(who.Member) ||
-		who.Member == "" && w.subjects.Match(who.Subject) ||
-		who.App != "" && containsFold(w.Apps, who.App) ||
-		slices.ContainsFunc(who.Groups, func(g string) bool { return containsFold(w.Groups, g) }) ||
-		slices.ContainsFunc(who.Roles, func(r string) bool { return slices.Contains(w.Roles, r) })
-	return named && w.fits(who)
-}
-
-func (w *workload) fits(who identity.Principal) bool {
-	for k, v := range w.Attributes {
-		if who.Attributes[k] != v {
-			return false
-		}
-	}
-	return len(w.Tenants) == 0 || containsFold(w.Tenants, who.Tenant)
-}
-
-// containsFold compares without case: tenants, applications and groups are
-// GUIDs, which tools write either way.
-func containsFold(list []string, s string) bool {
-	return slices.ContainsFunc(list, func(item string) bool { return strings.EqualFold(item, s) })
 }

@@ -39,7 +39,7 @@ func TestDecide(t *testing.T) {
 	otherTenant.Tenant = "t2"
 	reader := identity.Principal{Issuer: "i", Subject: "x", Roles: []string{"reader", "Reader"}}
 	lower := identity.Principal{Issuer: "i", Subject: "x", Roles: []string{"reader"}}
-	grouped := identity.Principal{Issuer: "i", Subject: "x", Groups: []string{"G1"}}
+	grouped := identity.Principal{Issuer: "i", Tenant: "t1", Subject: "x", Groups: []string{"G1"}}
 	person := identity.Principal{Issuer: "i", Subject: "person-1"}
 	crafty := identity.Principal{Issuer: "i", Subject: "spiffe://demo/inlet/health-corp", Workload: "build"}
 	tests := []struct {
@@ -69,7 +69,7 @@ func TestDecide(t *testing.T) {
 		{"case of the deployment", research, openai.ChatCompletions, "GPT-4o", "research", false},
 	}
 	for _, tt := range tests {
-		d := p.Decide(tt.who, Call{tt.operation, tt.deployment})
+		d := p.Decide(tt.who, Call{Operation: tt.operation, Deployment: tt.deployment})
 		if d.Allowed != tt.allowed || d.Workload != tt.workload || (d.Grant != "") != tt.allowed || d.Why == "" {
 			t.Errorf("%s: %+v", tt.name, d)
 		}
