@@ -18,10 +18,10 @@ func ranks() map[string]int {
 		"internal/pki/pkitest": 2, "internal/seal": 1, "internal/upstream": 1, "internal/config": 2, "internal/identity": 2, "internal/ledger": 2, "internal/channel": 2, "internal/httpd": 2,
 		"internal/estate": 1, "internal/estate/estatetest": 2, "internal/topology": 2, "internal/azure": 2, "internal/probe": 2,
 		"internal/posture/corpus": 1, "internal/posture": 3, "internal/report": 4,
-		"internal/policy": 3, "internal/backend": 3, "internal/membership": 3, "internal/witness": 3, "internal/sink": 3,
-		"internal/gateway": 4, "internal/relay": 4, "internal/authority": 4, "internal/portal": 4, "internal/emulator": 4,
-		"internal/cli/node": 5, "internal/cli/serve": 6, "internal/cli/demo": 7, "internal/cli": 8,
-		"cmd/ostiary": 9, "cmd/ostiary-node": 9, "e2e": 10, "bench": 10,
+		"internal/policy": 3, "internal/login": 3, "internal/backend": 4, "internal/membership": 3, "internal/witness": 3, "internal/sink": 4,
+		"internal/gateway": 5, "internal/relay": 5, "internal/authority": 5, "internal/portal": 5, "internal/emulator": 5,
+		"internal/cli/node": 6, "internal/cli/serve": 7, "internal/cli/demo": 8, "internal/cli": 9,
+		"cmd/ostiary": 10, "cmd/ostiary-node": 10, "e2e": 11, "bench": 11,
 	}
 }
 

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,8 +29,25 @@ func TestCommandLine(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", Setup: func(env *testscript.Env) error {
 		env.Setenv("ESTATES", estates)
+		for _, name := range []string{"PORT1", "PORT2"} {
+			port, err := freePort()
+			if err != nil {
+				return err
+			}
+			env.Setenv(name, port)
+		}
 		return nil
 	}})
+}
+
+// freePort is a port of loopback that nobody listens on at this moment.
+func freePort() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	return port, errors.Join(err, ln.Close())
 }
 
 // flip changes one bit in the middle of a file.

@@ -21,7 +21,8 @@ type commands struct {
 	Verify  verifyCmd  `cmd:"" group:"try" help:"Judge whether an Azure OpenAI is private: who can reach it, by which rule."`
 	Gateway gatewayCmd `cmd:"" group:"services" help:"Run the gateway in front of a private Azure OpenAI."`
 	node.Commands
-	Key     keyCmd          `cmd:"" group:"operate" help:"Make gateway keys."`
+	Key     keyCmd          `cmd:"" group:"operate" help:"Make, list and revoke gateway keys."`
+	Policy  policyCmd       `cmd:"" group:"operate" help:"Say who may call what, and why."`
 	Ledger  ledgerCmd       `cmd:"" group:"operate" help:"Read and verify the log of calls."`
 	Config  node.ConfigCmd  `cmd:"" group:"operate" help:"Check a configuration file, or print its schema."`
 	Version node.VersionCmd `cmd:"" group:"operate" help:"Print the version."`

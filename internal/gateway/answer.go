@@ -42,8 +42,8 @@ type answer struct {
 	left    int64  // bytes still to come of a body of known length; -1 if unknown
 	buf     []byte // buf[:held] waits
 	held    int
-	pooled  *[]byte // what buf was at first
-	commit  *ledger.BodyHash
+	pooled  *[]byte            // what buf was at first
+	kept    *ledger.BodyWriter // takes what goes to the client
 	control *http.ResponseController
 	flush   bool // after each piece
 	aborted string
@@ -60,7 +60,7 @@ func (c *call) meter(resp *http.Response, cancel context.CancelFunc) *answer {
 	c.result.Region = region(resp.Header.Get("X-Ms-Region"))
 	c.result.UpstreamID = token(resp.Header.Get("Apim-Request-Id"), resp.Header.Get("X-Request-Id"))
 	a := &answer{
-		body: resp.Body, left: resp.ContentLength, commit: c.g.cfg.Ledger.Commit(c.id),
+		body: resp.Body, left: resp.ContentLength, kept: c.g.cfg.Ledger.Body(c.id, ledger.Response, c.noted),
 		pooled: c.g.buffers.Get().(*[]byte), control: http.NewResponseController(c.w),
 	}
 	a.buf = *a.pooled
@@ -147,7 +147,9 @@ func (c *call) send(a *answer, ready int) error {
 		return nil
 	}
 	c.began()
-	_, _ = a.commit.Write(a.buf[:ready])
+	if _, err := a.kept.Write(a.buf[:ready]); err != nil {
+		return err // the outcome cannot be recorded either, so the answer must not go on
+	}
 	if _, err := c.w.Write(a.buf[:ready]); err != nil {
 		return err
 	}

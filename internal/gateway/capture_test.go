@@ -21,7 +21,20 @@ func TestCaptureNone(t *testing.T) {
 	req := r.request("POST", chatPath, chatBody)
 	req.Header.Set("X-Ms-Client-Request-Id", "correlated")
 	r.do(req)
-	call, res, _ := r.book.last(t)
+	r.book.last(t)
+	var call ledger.Call
+	var res ledger.Result
+	if err := ledger.Read(r.book.dir, 0, func(_ uint64, rec ledger.Record) error {
+		if rec.Call != nil {
+			call = *rec.Call
+		}
+		if rec.Result != nil {
+			res = *rec.Result
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if call.Workload != "team" || call.Operation == "" || call.Deployment != "gpt-4o" || call.Capture != ledger.None || res.Usage.Total != 13 {
 		t.Errorf("call %+v, result %+v", call, res)
 	}

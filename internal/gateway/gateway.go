@@ -28,8 +28,9 @@ type Ledger interface {
 	Intent(ctx context.Context, id string, call ledger.Call) error
 	Outcome(ctx context.Context, id string, result ledger.Result) error
 	Refusal(ctx context.Context, id string, call ledger.Call, result ledger.Result) error
-	Commitment(id string, body []byte) string // to a request's body
-	Commit(id string) *ledger.BodyHash        // to an answer's body, in pieces
+	// Body takes a body as it comes, commits to it and keeps it if the call's
+	// capture asks for it; what its End returns belongs into the record.
+	Body(id string, part ledger.Part, call ledger.Call) *ledger.BodyWriter
 }
 
 // The bounds that apply where Config says nothing.
@@ -71,7 +72,7 @@ type Gateway struct {
 	broken  atomic.Bool   // the ledger refused its last record
 	settle  time.Duration // settleTime; less in tests
 
-	run   func(context.Context) error
+	runs  []func(context.Context) error
 	close func() error
 }
 
@@ -150,16 +151,6 @@ func (g *Gateway) Ready() error {
 }
 
 var errLedger = errors.New("the ledger takes no records")
-
-// Run does the gateway's work between calls (keeping its certificate fresh,
-// where FromSettings opened one) until ctx ends.
-func (g *Gateway) Run(ctx context.Context) error {
-	if g.run != nil {
-		return g.run(ctx)
-	}
-	<-ctx.Done()
-	return nil
-}
 
 // Close closes what FromSettings opened. No call may be under way.
 func (g *Gateway) Close() error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/backend"
@@ -34,7 +35,8 @@ type call struct {
 	deployment string
 	backend    *backend.Backend
 
-	sent   time.Time // to the backend
+	noted  ledger.Call // the intent, once it is made
+	sent   time.Time   // to the backend
 	result ledger.Result
 }
 
@@ -77,15 +79,19 @@ func (c *call) identify() *refusal {
 	return nil
 }
 
-// authorize: may this caller do this? Where the body names the deployment, the
-// question is first whether the caller may do such a thing at all, before a
-// byte of the body is taken; route asks about the deployment itself.
+// authorize: may this caller do this? Before a byte of the body is taken, the
+// question is whether the caller may do such a thing at all; route asks again
+// once the body has said the rest.
 func (c *call) authorize() *refusal {
 	if !c.routed {
 		return &refusal{openai.ResourceNotFound(), "no such operation"}
 	}
 	c.deployment = c.target.Deployment
-	c.decision = c.g.cfg.Policy.Decide(c.who, policy.Call{Operation: c.target.Operation, Deployment: c.deployment})
+	return c.decide(policy.Call{Operation: c.target.Operation, Deployment: c.deployment})
+}
+
+func (c *call) decide(question policy.Call) *refusal {
+	c.decision = c.g.cfg.Policy.Decide(c.who, question)
 	c.who.Workload = cmp.Or(c.decision.Workload, c.who.Workload)
 	if !c.decision.Allowed {
 		return &refusal{openai.PermissionDenied(), c.decision.Why}
@@ -112,25 +118,41 @@ func (c *call) admit() *refusal {
 	return nil
 }
 
-// route: which backend? A deployment that the body named needs its own grant
-// first. Nobody learns of deployments that policy does not grant.
+// route: which backend? What the body said (the deployment, or what a condition
+// asks for) needs its own grant first. Nobody learns of deployments that
+// policy does not grant.
 func (c *call) route() *refusal {
 	if c.target.DeploymentInBody() {
 		if c.peeked.Model == "" {
 			return invalid("the request body names no model")
 		}
 		c.deployment = c.peeked.Model
-		c.decision = c.g.cfg.Policy.Decide(c.who, policy.Call{Operation: c.target.Operation, Deployment: c.deployment})
-		c.who.Workload = cmp.Or(c.decision.Workload, c.who.Workload)
-		if !c.decision.Allowed {
-			return &refusal{openai.PermissionDenied(), c.decision.Why}
+	}
+	found := false
+	c.backend, found = c.g.cfg.Backends.Pick(c.target, c.deployment)
+	if c.decision.Maybe || c.target.DeploymentInBody() {
+		facts := c.facts()
+		if no := c.decide(policy.Call{Operation: c.target.Operation, Deployment: c.deployment, Facts: &facts}); no != nil {
+			return no
 		}
 	}
-	var ok bool
-	if c.backend, ok = c.g.cfg.Backends.Pick(c.target, c.deployment); !ok {
+	if !found {
 		return &refusal{openai.DeploymentNotFound(), "no backend serves the deployment"}
 	}
 	return nil
+}
+
+// facts are what conditions of the policy may ask.
+func (c *call) facts() policy.Facts {
+	f := policy.FactsOf(c.target.Operation, c.peeked)
+	f.BodyBytes, f.Time = int64(len(c.body)), c.received
+	if c.backend != nil {
+		f.Region = c.backend.Region()
+	}
+	if from, err := netip.ParseAddrPort(c.r.RemoteAddr); err == nil {
+		f.Client = from.Addr()
+	}
+	return f
 }
 
 // forward: the intent is made durable, then the request goes out. cancel ends

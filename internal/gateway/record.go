@@ -32,45 +32,26 @@ func (c *call) callRecord() ledger.Call {
 		Client:    c.r.RemoteAddr,
 		Operation: c.operation(), APIVersion: c.target.APIVersion,
 		Deployment: c.deployment, Stream: c.peeked.Stream,
-		Decision: c.decision.Why, Capture: c.capture(),
-		Request:     ledger.Body{Bytes: int64(len(c.body))},
+		Decision: c.decision.Why, Capture: ledger.Capture(c.decision.Capture),
 		Correlation: token(c.r.Header.Get("X-Ms-Client-Request-Id")),
 	}
 	if c.backend != nil {
 		record.Backend = c.backend.Name()
 	}
-	if c.capture() == ledger.None {
-		return anonymous(record)
-	}
 	if c.body != nil {
-		record.Request.Commitment = c.g.cfg.Ledger.Commitment(c.id, c.body)
+		body := c.g.cfg.Ledger.Body(c.id, ledger.Request, record)
+		_, _ = body.Write(c.body) // where it cannot be kept, the record is refused
+		record.Request = body.End()
 	}
 	return record
-}
-
-// capture is how much of the call is recorded.
-func (c *call) capture() ledger.Capture { return ledger.Capture(c.decision.Capture) }
-
-// anonymous leaves out whatever names or reaches the caller.
-func anonymous(r ledger.Call) ledger.Call {
-	r.Issuer, r.Tenant, r.Subject, r.Name, r.App, r.Member = "", "", "", "", "", ""
-	r.Client, r.Correlation = "", ""
-	return r
-}
-
-// described is an answer's description, without its commitment where none is wanted.
-func (c *call) described(b ledger.Body) ledger.Body {
-	if c.capture() == ledger.None {
-		b.Commitment = ""
-	}
-	return b
 }
 
 // intent makes the call durable before it is forwarded.
 func (c *call) intent() *refusal {
 	ctx, cancel := c.recordContext()
 	defer cancel()
-	if c.recorded(c.g.cfg.Ledger.Intent(ctx, c.id, c.callRecord())) != nil {
+	c.noted = c.callRecord()
+	if c.recorded(c.g.cfg.Ledger.Intent(ctx, c.id, c.noted)) != nil {
 		return noLedger()
 	}
 	return nil
@@ -88,9 +69,9 @@ func (c *call) record(a *answer) {
 	c.result.Cost = c.g.cfg.prices.of(found.Model, c.deployment, c.result.Usage)
 	if a.aborted == "" && a.held > 0 {
 		c.began()
-		_, _ = a.commit.Write(a.buf[:a.held])
+		_, _ = a.kept.Write(a.buf[:a.held])
 	}
-	c.result.Response = c.described(a.commit.Sum())
+	c.result.Response = a.kept.End()
 	c.result.End = c.g.cfg.Now()
 	if c.outcome() != nil {
 		panic(http.ErrAbortHandler)

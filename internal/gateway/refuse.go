@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/ledger"
 	"github.com/ostiary/ostiary/internal/openai"
 )
 
@@ -60,11 +61,11 @@ func (c *call) refuse(no *refusal) {
 	if c.decision.Why == "" || c.decision.Allowed {
 		c.decision.Why = no.why
 	}
+	c.noted = c.callRecord()
 	c.setResult(no.answer)
-	record := c.callRecord()
 	ctx, cancel := c.recordContext()
 	defer cancel()
-	if err := c.recorded(c.g.cfg.Ledger.Refusal(ctx, c.id, record, c.result)); err != nil {
+	if err := c.recorded(c.g.cfg.Ledger.Refusal(ctx, c.id, c.noted, c.result)); err != nil {
 		no = noLedger()
 		c.setResult(no.answer)
 	}
@@ -94,9 +95,9 @@ func (c *call) setResult(answer openai.Error) {
 	if answer.Status == 0 {
 		return
 	}
-	commit := c.g.cfg.Ledger.Commit(c.id)
-	_, _ = commit.Write(answer.Body())
-	c.result.Response = c.described(commit.Sum())
+	body := c.g.cfg.Ledger.Body(c.id, ledger.Response, c.noted)
+	_, _ = body.Write(answer.Body())
+	c.result.Response = body.End()
 }
 
 func noLedger() *refusal { return busy("the call could not be recorded", 5*time.Second) }

@@ -3,9 +3,13 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ostiary/ostiary/internal/authority"
 	"github.com/ostiary/ostiary/internal/fault"
@@ -14,6 +18,7 @@ import (
 	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/portal"
 	"github.com/ostiary/ostiary/internal/relay"
+	"github.com/ostiary/ostiary/internal/witness"
 )
 
 // AuthorityCmd is `authority`.
@@ -59,13 +64,41 @@ func Authority(env *Env, s authority.Settings, ln, admin net.Listener) error {
 	if err != nil {
 		return err
 	}
+	reg := Registry()
+	handler, closeWitness, err := withWitness(a.Handler(), s.Witness, env.Log, reg)
+	if err != nil {
+		return err
+	}
+	defer closeWitness()
 	env.Log.Info("authority serves", "project", s.Project, "listen", ln.Addr().String(), "admin", admin.Addr().String())
 	return Tasks(env.Ctx,
-		func(ctx context.Context) error { return httpd.Serve(ctx, ln, a.Handler(), public, env.Log) },
+		func(ctx context.Context) error { return httpd.Serve(ctx, ln, handler, public, env.Log) },
 		func(ctx context.Context) error {
-			return httpd.Serve(ctx, admin, httpd.Admin(Registry(), alwaysReady, a.AdminHandler()), nil, env.Log)
+			return httpd.Serve(ctx, admin, httpd.Admin(reg, alwaysReady, a.AdminHandler()), nil, env.Log)
 		},
 	)
+}
+
+// witnessPath is where an authority that is a witness serves its protocol.
+const witnessPath = "/witness"
+
+// withWitness adds a witness to the authority's public door. That door asks
+// for no certificate, and a witness needs none: what is handed in counts by
+// the log's own signature, and logs of companies that are no members must
+// reach it too. The private door is a socket that no other machine reaches.
+func withWitness(public http.Handler, s *witness.Settings, log *slog.Logger, reg prometheus.Registerer) (http.Handler, func(), error) {
+	if s == nil {
+		return public, func() {}, nil
+	}
+	w, err := witness.New(witness.Config{Directory: s.Directory, Logs: s.Logs, Logger: log, Metrics: reg})
+	if err != nil {
+		return nil, nil, err
+	}
+	log.Info("the authority is a witness", "path", witnessPath, "key", w.Key(), "logs", len(s.Logs))
+	mux := http.NewServeMux()
+	mux.Handle(witnessPath+"/", http.StripPrefix(witnessPath, w.Handler()))
+	mux.Handle("/", public)
+	return mux, func() { _ = w.Close() }, nil
 }
 
 // RelayCmd is `relay`.
