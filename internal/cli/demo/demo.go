@@ -35,6 +35,14 @@ type Result struct {
 type Entry struct {
 	Intent  *ledger.Record `json:"intent"`
 	Outcome *ledger.Record `json:"outcome"`
+	Bodies  Bodies         `json:"bodies"`
+}
+
+// Bodies is what the auditor's identity opens of a call's bodies, in bytes.
+type Bodies struct {
+	Request  int    `json:"request"`
+	Response int    `json:"response"`
+	Without  string `json:"without,omitempty"` // what opened without it, if anything did
 }
 
 // Run starts everything, asks, says what was proved, and stays until the
@@ -86,7 +94,7 @@ func Run(env *node.Env, o Options) error {
 	if o.Once {
 		return w.Close()
 	}
-	say.staying(w)
+	say.staying(w, answer.CallID)
 	<-env.Ctx.Done()
 	return w.Close()
 }

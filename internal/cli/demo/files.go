@@ -38,6 +38,7 @@ gateway:
 {{callers}}  workloads:
     - name: research
       members: ["spiffe://demo/inlet/health-corp"]
+      capture: full
       grants:
         - deployments: ["*"]
           operations: [chat/completions, embeddings, models]
@@ -45,6 +46,10 @@ gateway:
     - name: model
 {{backend}}  ledger:
     directory: {{dir}}/ledger
+    auditors: ["{{auditor}}"]
+    sinks:
+      - name: calls
+        sqlite: {file: {{dir}}/calls.db}
   admin: unix:{{dir}}/gateway.sock
 outlet:
   directory: {{dir}}/members/outlet

@@ -65,6 +65,7 @@ func (n narrator) proved(w *World, o outcome, e Entry, r ledger.Report) {
 	whole := *e.Intent
 	whole.Result = e.Outcome.Result
 	n.say("proved  in the ledger: %s\n", ledger.Line(whole))
+	n.sealed(e.Bodies)
 	if r.OK() {
 		n.say("proved  the ledger verifies: %d entries, root %s\n", r.Entries, r.Root)
 	} else {
@@ -72,19 +73,30 @@ func (n narrator) proved(w *World, o outcome, e Entry, r ledger.Report) {
 	}
 }
 
-func (n narrator) staying(w *World) {
+// sealed says whether the auditor, and nobody else, can read what was said.
+func (n narrator) sealed(b Bodies) {
+	if b.Without != "" || b.Request == 0 || b.Response == 0 {
+		n.say("FAILED  the prompt is not sealed to the auditor alone: %d and %d bytes opened, %s\n", b.Request, b.Response, b.Without)
+		return
+	}
+	n.say("proved  prompt and answer are sealed: the auditor's key opens %d and %d bytes, and nothing opens without it\n", b.Request, b.Response)
+}
+
+func (n narrator) staying(w *World, id string) {
 	n.say(`
 It stays up until Ctrl-C. Ask it yourself, from the consumer's network:
 
-  curl --cacert %s %s/openai/v1/chat/completions \
+  curl --cacert %[1]s %[2]s/openai/v1/chat/completions \
     -H 'Content-Type: application/json' \
-    -d '{"model":"%s","messages":[{"role":"user","content":"What is a private endpoint?"}]}'
+    -d '{"model":"%[3]s","messages":[{"role":"user","content":"What is a private endpoint?"}]}'
 
-or point any OpenAI client at %s/openai/v1 with any key. Then look:
+or point any OpenAI client at %[2]s/openai/v1 with any key. Then look:
 
-  ostiary ledger tail %s
-  %s/*.yaml are the configuration files it runs from
-`, w.CAFile, w.InletURL, w.Model, w.InletURL, filepath.Join(w.Dir, "ledger"), w.Dir)
+  ostiary ledger tail %[4]s
+  ostiary ledger query --db %[5]s/calls.db --sum-by workload,model
+  ostiary ledger open %[4]s %[7]s --identity %[6]s
+  %[5]s/*.yaml are the configuration files it runs from
+`, w.CAFile, w.InletURL, w.Model, filepath.Join(w.Dir, "ledger"), w.Dir, w.AuditorFile, id)
 }
 
 func (n narrator) json(r Result) error { return json.NewEncoder(n.out).Encode(r) }
@@ -107,6 +119,26 @@ func (w *World) recorded(id string) (Entry, ledger.Report, error) {
 	if err != nil {
 		return e, ledger.Report{}, err
 	}
+	if e.Bodies, err = w.opened(dir, id); err != nil {
+		return e, ledger.Report{}, err
+	}
 	report, err := ledger.Verify(dir)
 	return e, report, err
+}
+
+// opened reads the bodies of a call as the auditor, and tries to without.
+func (w *World) opened(dir, id string) (Bodies, error) {
+	kept, err := ledger.OpenCall(dir, id, &w.identity)
+	if err != nil {
+		return Bodies{}, err
+	}
+	b := Bodies{Request: len(kept.Request.Content), Response: len(kept.Response.Content)}
+	stranger, err := ledger.OpenCall(dir, id, nil)
+	if err != nil {
+		return b, err
+	}
+	if stranger.Request.Err == nil || stranger.Response.Err == nil {
+		b.Without = "a body opens without a key"
+	}
+	return b, nil
 }

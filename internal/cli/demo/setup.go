@@ -11,6 +11,7 @@ import (
 
 	"github.com/ostiary/ostiary/internal/httpd"
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/seal"
 )
 
 func (w *World) makeDir(dir string) (err error) {
@@ -93,8 +94,30 @@ func (w *World) storePair(name string, cert tls.Certificate) error {
 	return pki.WriteFile(filepath.Join(w.Dir, name+".pem"), pki.CertificatePEM(cert.Certificate[0]), 0o644)
 }
 
+// auditor makes whom prompts and answers are sealed to. Its secret lies where
+// the gateway does not look; a real auditor keeps it elsewhere altogether.
+func (w *World) auditor() (recipient string, err error) {
+	w.AuditorFile = filepath.Join(w.Dir, "auditor.identity")
+	if data, err := os.ReadFile(w.AuditorFile); err == nil {
+		w.identity, err = seal.ParseIdentity(string(data))
+		return w.identity.Recipient().String(), err
+	}
+	if w.identity, err = seal.NewIdentity(); err != nil {
+		return "", err
+	}
+	text, err := w.identity.Encode()
+	if err != nil {
+		return "", err
+	}
+	return w.identity.Recipient().String(), pki.WriteFile(w.AuditorFile, []byte(text.Reveal()+"\n"), 0o600)
+}
+
 func (w *World) writeFiles(m model) error {
-	values := map[string]string{"dir": w.Dir, "callers": m.callers, "workload": m.workload, "backend": m.backend}
+	recipient, err := w.auditor()
+	if err != nil {
+		return err
+	}
+	values := map[string]string{"dir": w.Dir, "callers": m.callers, "workload": m.workload, "backend": m.backend, "auditor": recipient}
 	for name, address := range w.Addresses {
 		values[name] = address
 	}

@@ -10,19 +10,21 @@ import (
 
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/seal"
 	"github.com/ostiary/ostiary/internal/secret"
 )
 
 // World is a running demo.
 type World struct {
-	Dir        string // configuration files and state
-	InletURL   string // what the consumer's clients call
-	GatewayURL string // what the owner's own people call
-	OutsideURL string // the model as the internet sees it
-	CAFile     string // what clients of all three must trust
-	Model      string // deployment to ask
-	Emulated   bool
-	Addresses  map[string]string // of every listener, by name
+	Dir         string // configuration files and state
+	InletURL    string // what the consumer's clients call
+	GatewayURL  string // what the owner's own people call
+	OutsideURL  string // the model as the internet sees it
+	CAFile      string // what clients of all three must trust
+	Model       string // deployment to ask
+	Emulated    bool
+	Addresses   map[string]string // of every listener, by name
+	AuditorFile string            // the secret that opens what the ledger keeps sealed
 
 	env        *node.Env // with a context of our own
 	stop       context.CancelFunc
@@ -30,6 +32,7 @@ type World struct {
 	listeners  map[string]net.Listener
 	roots      *x509.CertPool
 	kind       string
+	identity   seal.Identity // the auditor's
 	outsideKey secret.String
 	temporary  bool
 
