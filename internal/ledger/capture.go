@@ -35,6 +35,10 @@ type BodyConfig struct {
 	// directory. Zero means that only keys in memory open anything.
 	ReadBack time.Duration
 
+	// Keys, if set, is a second place of key files. It is needed where Domain
+	// is elsewhere: bodies outlive the disk there, and their keys must too.
+	Keys KeyStore
+
 	// Redact is applied, in order, to what is kept; never to what is sent.
 	Redact []Redaction
 }
@@ -64,6 +68,15 @@ func (l *Ledger) openBodies(c Config) (err error) {
 	}
 	if l.rules, err = compileRules(c.Bodies.Redact); err != nil {
 		return err
+	}
+	if c.Domain != nil && len(c.Bodies.Auditors) > 0 && c.Bodies.Keys == nil {
+		return fault.New(fault.Invalid, "bodies would outlive their disk, and their keys would not").
+			Fix("keep the ledger in PostgreSQL too, which takes the keys, or keep no sealed bodies")
+	}
+	if c.Bodies.Keys != nil {
+		if err := markElsewhere(c.FS, c.Directory); err != nil {
+			return unavailable("cannot note that keys have a second place", c.Directory, err)
+		}
 	}
 	l.ring = newKeyring(c.FS, c.Directory, l.log.keys.id, l.key, l.bodies, c.Now)
 	if l.ring.own, err = openReadBack(c.FS, c.Directory, l.bodies.ReadBack); err != nil {

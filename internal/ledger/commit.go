@@ -134,7 +134,7 @@ func (l *Log) fail(what string, err error) {
 		return
 	}
 	l.failure = fault.New(fault.Unavailable, "the log has stopped: "+what).
-		Fix("mend the disk, then restart the service").Because(err)
+		Fix("mend the disk, or where else the log is kept, then restart the service").Because(err)
 	l.cfg.Logger.Error(what+"; the log takes nothing more", "directory", l.cfg.Directory, "error", err)
 	l.mu.Lock()
 	defer l.mu.Unlock()

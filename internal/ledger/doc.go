@@ -10,8 +10,11 @@
 // byte.
 //
 // What it guarantees: an acknowledged entry is read back after a crash or a
-// power loss, exactly once and in order, as far as fdatasync is honest; after
-// a failed write or sync nothing more is acknowledged; Verify finds any
+// power loss, exactly once and in order, as far as fdatasync is honest; a
+// relaxed log promises that of what its checkpoint covers. After a failed write
+// or sync nothing more is acknowledged. Entries past their retention are pruned
+// to their hashes, under a signed note. RepairLog sets damage aside, and Verify
+// names what it lost for ever. Verify finds any
 // changed byte, and any edit, deletion, reordering or truncation of entries
 // that the checkpoint covers.
 //

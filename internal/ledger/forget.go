@@ -125,6 +125,12 @@ func parseForget(name string) (pseudonym, bool) {
 // A subject is named as records name it: by subject, or where that is empty by
 // member, application or workload.
 func ForgetSubject(ctx context.Context, dir, subject string) (keys int, err error) {
+	return ForgetSubjectAt(ctx, dir, subject, nil)
+}
+
+// ForgetSubjectAt is ForgetSubject for keys that have a second place, if no
+// writer is at work that knows it.
+func ForgetSubjectAt(ctx context.Context, dir, subject string, second KeyStore) (keys int, err error) {
 	key, err := readCommitmentKey(disk{}, dir)
 	if err != nil {
 		return 0, err
@@ -147,7 +153,7 @@ func ForgetSubject(ctx context.Context, dir, subject string) (keys int, err erro
 	if err := (disk{}).SyncDir(dir); err != nil {
 		return 0, unavailable("cannot ask for the subject to be forgotten", dir, err)
 	}
-	if err := requestDone(ctx, dir, request); err != nil {
+	if err := requestDone(ctx, dir, request, second); err != nil {
 		return 0, err
 	}
 	return forgottenSince(dir, from, p)
@@ -155,13 +161,13 @@ func ForgetSubject(ctx context.Context, dir, subject string) (keys int, err erro
 
 // requestDone waits until a request is done. Where no writer is at work, one
 // is started for it: opening a ledger does what is asked for.
-func requestDone(ctx context.Context, dir, request string) error {
+func requestDone(ctx context.Context, dir, request string, second KeyStore) error {
 	for {
 		if _, err := (disk{}).ReadFile(request, 0, 1); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if !writerAt(dir) {
-			l, err := Open(Config{Directory: dir})
+			l, err := Open(Config{Directory: dir, Bodies: BodyConfig{Keys: second}})
 			if err == nil {
 				err = errors.Join(l.tender.requests(), l.Close())
 			}

@@ -20,12 +20,15 @@ import (
 // the longest unused of too many, or its subject is forgotten. A key is never
 // read back for sealing: after a restart another begins.
 type keyring struct {
-	fs    FS
-	dir   string // of the log
-	log   logID
-	to    []seal.Recipient
-	own   *readBack     // nil if this process keeps no way back
-	salt  secret.String // of pseudonyms: the commitment key
+	fs   FS
+	dir  string // of the log
+	log  logID
+	to   []seal.Recipient
+	own  *readBack     // nil if this process keeps no way back
+	salt secret.String // of pseudonyms: the commitment key
+
+	elsewhere KeyStore // nil if key files have no second place
+
 	epoch time.Duration
 	max   int
 	now   func() time.Time
@@ -54,7 +57,7 @@ type epochKey struct {
 func newKeyring(fsys FS, dir string, log logID, salt secret.String, c BodyConfig, now func() time.Time) *keyring {
 	return &keyring{
 		fs: fsys, dir: dir, log: log, salt: salt, to: c.Auditors, epoch: c.Epoch, max: c.Subjects, now: now,
-		keys: map[pseudonym]*lru.Element{}, names: map[string]*lru.Element{},
+		keys: map[pseudonym]*lru.Element{}, names: map[string]*lru.Element{}, elsewhere: c.Keys,
 	}
 }
 
@@ -195,6 +198,9 @@ func (k *keyring) store(e *epochKey) (*seal.Key, error) {
 	if err := install(k.fs, dir, f.name(), f.encode()); err != nil {
 		return nil, err
 	}
+	if err := k.storeElsewhere(f); err != nil {
+		return nil, err
+	}
 	return key, k.own.keep(k, f, key)
 }
 
@@ -235,6 +241,10 @@ func (k *keyring) forget(subject pseudonym) (int, error) {
 	}
 	k.mu.Unlock()
 	dir := subjectDir(k.dir, subject)
+	there, err := k.forgetElsewhere(subject)
+	if err != nil {
+		return there, err
+	}
 	n, err := removeKeys(k.fs, dir, func(name string) bool {
 		return strings.HasSuffix(name, keySuffix) || strings.HasSuffix(name, keySuffix+temporary)
 	})
@@ -244,7 +254,7 @@ func (k *keyring) forget(subject pseudonym) (int, error) {
 	if err != nil {
 		return n, unavailable("cannot destroy the keys of a subject", dir, err)
 	}
-	return n, nil
+	return max(n, there), nil
 }
 
 // removeKeys removes files of a directory, durably, and counts the whole keys.

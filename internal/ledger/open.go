@@ -75,7 +75,7 @@ func (l *Log) open() error {
 	if l.cfg.Domain != nil {
 		l.domain = l.cfg.Domain(l.own)
 	}
-	return nil
+	return l.level()
 }
 
 // openKeys reads the log's identity and its last checkpoint, or makes both
@@ -112,6 +112,10 @@ func (l *Log) openKeys(found listing) (checkpoint, error) {
 // refuseForeign finds files that make it wrong to start a new log here.
 func (found listing) refuseForeign(dir string) error {
 	var name string
+	if _, copied := found.others[restoredName]; copied {
+		return fault.New(fault.Conflict, "the log here was restored for reading: the key that signs it is gone, and nobody can write to it").
+			At(dir).Fix("name an empty directory; another log begins there")
+	}
 	switch {
 	case len(found.parts) > 0:
 		name = found.parts[0].name()

@@ -123,7 +123,7 @@ func (img imaged) damage(rng *rand.Rand, signed bool) (m *memFS, how string) {
 // not damaged is there, and verify names the others for ever.
 func TestDamagedImages(t *testing.T) {
 	t.Parallel()
-	rounds := torture(t, 400, 100_000)
+	rounds := torture(t, 200, 100_000)
 	const logs = 20
 	for n := range logs {
 		t.Run("", func(t *testing.T) {

@@ -20,6 +20,9 @@ type SignedTree struct {
 	Size   uint64
 	Note   []byte
 	Growth Growth // since the checkpoint told of before; empty for the first
+
+	Key    string // the public key, the line of checkpoint.pub
+	Header []byte // of a segment that would begin here, for Rebuild.Resume
 }
 
 // announce tells of a checkpoint over the tree as it is.
@@ -27,7 +30,9 @@ func (l *Log) announce(msg []byte) {
 	if l.cfg.Signed == nil {
 		return
 	}
-	l.cfg.Signed(SignedTree{Size: l.tree.size, Note: msg, Growth: l.grown})
+	l.cfg.Signed(SignedTree{
+		Size: l.tree.size, Note: msg, Growth: l.grown, Key: l.keys.verifier, Header: l.header().encode(),
+	})
 	l.grown = growthAt(l.tree.size)
 }
 
