@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -49,9 +48,7 @@ func (c *call) buffer() *refusal {
 	if size < 0 {
 		size = limit
 	}
-	wait, cancel := context.WithTimeout(c.r.Context(), c.g.cfg.BudgetWait)
-	defer cancel()
-	if err := c.g.budget.Acquire(wait, size); err != nil {
+	if !c.reserve(size) {
 		return busy("the gateway holds as many request bodies as it may", time.Second)
 	}
 	c.reserved = size
@@ -71,23 +68,39 @@ func (c *call) buffer() *refusal {
 	return nil
 }
 
+// reserve waits for room, if there is none at once.
+func (c *call) reserve(size int64) bool {
+	if c.g.budget.TryAcquire(size) {
+		return true
+	}
+	wait, cancel := context.WithTimeout(c.r.Context(), c.g.cfg.BudgetWait)
+	defer cancel()
+	return c.g.budget.Acquire(wait, size) == nil
+}
+
 var errTooLarge = errors.New("over the limit")
 
 // read takes the body; each piece of it may take BodyStall to come.
 func (c *call) read(limit int64) ([]byte, error) {
 	control := http.NewResponseController(c.w)
-	var b bytes.Buffer
-	b.Grow(int(max(c.r.ContentLength, 0)) + bytes.MinRead)
-	from := io.LimitReader(stallReader{c, control}, limit+1)
-	if _, err := b.ReadFrom(from); err != nil {
+	from := stallReader{c, control}
+	var all []byte
+	var err error
+	if n := c.r.ContentLength; n >= 0 {
+		all = make([]byte, n) // at most limit
+		_, err = io.ReadFull(from, all)
+	} else {
+		all, err = io.ReadAll(io.LimitReader(from, limit+1))
+	}
+	if err != nil {
 		return nil, err
 	}
-	if int64(b.Len()) > limit {
+	if int64(len(all)) > limit {
 		return nil, errTooLarge
 	}
 	// Without this the deadline would later look like a client that left.
 	_ = control.SetReadDeadline(time.Time{})
-	return b.Bytes(), nil
+	return all, nil
 }
 
 type stallReader struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -76,6 +77,17 @@ func (c *call) end() {
 	m.requests.WithLabelValues(workload, operation, class, cmp.Or(res.Aborted, "no")).Inc()
 	m.count(workload, operation, res.Usage)
 	now := c.g.cfg.Now()
+	if !c.sent.IsZero() {
+		m.upstream.WithLabelValues(c.backend.Name(), operation).Observe(now.Sub(c.sent).Seconds())
+	}
+	if c.g.cfg.Logger.Enabled(c.r.Context(), slog.LevelInfo) {
+		c.log(now, workload, operation)
+	}
+}
+
+// log writes the one line of a call.
+func (c *call) log(now time.Time, workload, operation string) {
+	res := c.result
 	line := []slog.Attr{
 		slog.String("call", c.id), slog.String("workload", workload), slog.String("operation", operation),
 		slog.Int("status", res.Status), slog.Duration("duration", now.Sub(c.received)),
@@ -84,7 +96,6 @@ func (c *call) end() {
 	if c.sent.IsZero() {
 		line = append(line, slog.String("refused", c.decision.Why))
 	} else {
-		m.upstream.WithLabelValues(c.backend.Name(), operation).Observe(now.Sub(c.sent).Seconds())
 		line = append(line, slog.String("deployment", c.deployment), slog.String("backend", c.backend.Name()),
 			slog.Bool("stream", c.peeked.Stream), slog.String("aborted", res.Aborted), slog.String("error_code", res.ErrorCode),
 			slog.Int64("prompt_tokens", res.Usage.Prompt), slog.Int64("completion_tokens", res.Usage.Completion),

@@ -105,7 +105,7 @@ type BodyWriter struct {
 func (l *Ledger) Body(id string, part Part, call Call) *BodyWriter {
 	w := &BodyWriter{}
 	if call.Capture != None {
-		w.hash = newBodyHash(l.key, part, id)
+		w.hash = l.salter.begin(part, id)
 	}
 	if call.Capture == Full {
 		w.kept = &keeper{l: l, subjectName: subject(call), piece: piece{part: part, id: id}}

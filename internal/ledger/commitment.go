@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io/fs"
 	"strings"
+	"sync"
 
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/secret"
@@ -33,11 +34,33 @@ type BodyHash struct {
 
 // newBodyHash starts with the salt, HMAC-SHA256(key, part ‖ 0 ‖ id).
 func newBodyHash(key secret.String, part Part, id string) *BodyHash {
-	mac := hmac.New(sha256.New, []byte(key.Reveal()))
-	_, _ = mac.Write([]byte(string(part) + "\x00" + id))
+	return saltedHash(hmac.New(sha256.New, []byte(key.Reveal())), part, id)
+}
+
+func saltedHash(mac hash.Hash, part Part, id string) *BodyHash {
+	var room [128]byte
+	_, _ = mac.Write(append(append(append(room[:0], part...), 0), id...))
 	h := sha256.New()
-	_, _ = h.Write(mac.Sum(nil))
+	_, _ = h.Write(mac.Sum(room[:0]))
 	return &BodyHash{hash: h}
+}
+
+// salter keeps keyed hashes from one call to the next: to key one costs more
+// than to use it.
+type salter struct{ pool sync.Pool }
+
+func newSalter(key secret.String) *salter {
+	s := &salter{}
+	s.pool.New = func() any { return hmac.New(sha256.New, []byte(key.Reveal())) }
+	return s
+}
+
+func (s *salter) begin(part Part, id string) *BodyHash {
+	mac := s.pool.Get().(hash.Hash)
+	mac.Reset()
+	h := saltedHash(mac, part, id)
+	s.pool.Put(mac)
+	return h
 }
 
 // Write takes the next piece; it never fails.
@@ -53,14 +76,14 @@ func (h *BodyHash) Sum() Body {
 
 // Commitment is the commitment to a whole request body, for Call.Request.
 func (l *Ledger) Commitment(id string, body []byte) string {
-	h := newBodyHash(l.key, Request, id)
+	h := l.salter.begin(Request, id)
 	_, _ = h.Write(body)
 	return h.Sum().Commitment
 }
 
 // Commit starts the commitment to an answer, for Result.Response: write to it
 // what is sent to the client.
-func (l *Ledger) Commit(id string) *BodyHash { return newBodyHash(l.key, Response, id) }
+func (l *Ledger) Commit(id string) *BodyHash { return l.salter.begin(Response, id) }
 
 // Match is a call that committed to a body.
 type Match struct {

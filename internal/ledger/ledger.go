@@ -31,9 +31,10 @@ type Config struct {
 // Ledger is a log of calls with one writer. Its methods may be called from
 // any goroutine.
 type Ledger struct {
-	log *Log
-	key secret.String // for commitments
-	now func() time.Time
+	log    *Log
+	key    secret.String // for commitments
+	salter *salter
+	now    func() time.Time
 
 	bodies BodyConfig
 	rules  []rule
@@ -63,7 +64,7 @@ func Open(c Config) (*Ledger, error) {
 		_ = log.Close()
 		return nil, err
 	}
-	l := &Ledger{log: log, key: key, now: c.Now}
+	l := &Ledger{log: log, key: key, salter: newSalter(key), now: c.Now}
 	if err := l.openBodies(c); err != nil {
 		_ = log.Close()
 		return nil, err
