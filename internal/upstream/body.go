@@ -13,7 +13,7 @@ type body struct {
 	in   io.ReadCloser
 	ctx  context.Context
 	stop func() bool
-	sent chan error
+	sent sending
 	keep bool
 	err  error // what every further Read returns
 }
@@ -53,19 +53,8 @@ func (b *body) finish() error {
 const sendGrace = 50 * time.Millisecond
 
 func (b *body) requestSent() bool {
-	select {
-	case err := <-b.sent:
-		return err == nil
-	default:
-	}
-	grace := time.NewTimer(sendGrace)
-	defer grace.Stop()
-	select {
-	case err := <-b.sent:
-		return err == nil
-	case <-grace.C:
-		return false
-	}
+	done, err := b.sent.ended(sendGrace)
+	return done && err == nil
 }
 
 // drop breaks the connection off.

@@ -60,11 +60,12 @@ const bigBody = 64 << 10
 func (c *conn) exchange(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	stop := context.AfterFunc(ctx, func() { _ = c.net.SetDeadline(past()) })
-	sent := make(chan error, 1)
+	var sent sending
 	if req.ContentLength >= 0 && req.ContentLength < bigBody {
-		sent <- c.send(req)
+		sent.err = c.send(req)
 	} else {
-		go func() { sent <- c.send(req) }()
+		sent.under = make(chan error, 1)
+		go func() { sent.under <- c.send(req) }()
 	}
 	resp, err := c.receive(req, sent)
 	if err != nil {
@@ -173,7 +174,7 @@ func (c *conn) content(req *http.Request) error {
 // receive reads the answer's header, passing over interim answers. A server
 // may answer before it has read the whole request, and close: so a failure to
 // send counts only if no answer comes.
-func (c *conn) receive(req *http.Request, sent chan error) (*http.Response, error) {
+func (c *conn) receive(req *http.Request, sent sending) (*http.Response, error) {
 	most := c.t.MaxHeader
 	if most == 0 {
 		most = defaultHeader
@@ -188,7 +189,7 @@ func (c *conn) receive(req *http.Request, sent chan error) (*http.Response, erro
 	for {
 		resp, err := http.ReadResponse(c.r, req)
 		if err != nil {
-			return nil, c.failed(err, sent)
+			return nil, failed(err, sent)
 		}
 		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
 			c.limit.bound = false
@@ -203,14 +204,36 @@ func (c *conn) receive(req *http.Request, sent chan error) (*http.Response, erro
 	}
 }
 
-// failed is why no answer came: what went wrong first.
-func (c *conn) failed(err error, sent chan error) error {
+// sending is how the writing of a request goes.
+type sending struct {
+	under chan error // gets its end; nil if it has ended
+	err   error      // of one that has
+}
+
+// ended says whether it has, waiting a little.
+func (s sending) ended(wait time.Duration) (done bool, err error) {
+	if s.under == nil {
+		return true, s.err
+	}
 	select {
-	case sendErr := <-sent:
-		if sendErr != nil {
-			return sendErr
-		}
+	case err := <-s.under:
+		return true, err
 	default:
+	}
+	grace := time.NewTimer(wait)
+	defer grace.Stop()
+	select {
+	case err := <-s.under:
+		return true, err
+	case <-grace.C:
+		return false, nil
+	}
+}
+
+// failed is why no answer came: what went wrong first.
+func failed(err error, sent sending) error {
+	if done, sendErr := sent.ended(0); done && sendErr != nil {
+		return sendErr
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fault.New(fault.Upstream, "the server closed the connection before it answered")
