@@ -51,7 +51,8 @@ func noTrustedBypass() row {
 	}, each(trustedBypass)}
 }
 
-// Azure writes AzureServices where networkAcls leave bypass out. It also holds
+// Azure writes AzureServices where networkAcls leave bypass out
+// (https://github.com/Azure/bicep-registry-modules/issues/5893). It also holds
 // with public access off: Azure AI Search reaches a closed account by it.
 // https://learn.microsoft.com/azure/ai-services/openai/how-to/on-your-data-configuration
 func trustedBypass(s *scene, a *subject) Finding {

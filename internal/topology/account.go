@@ -176,9 +176,9 @@ func settings(a *estate.Account, h Hop, who caller) Hop {
 
 // rules reads the account's network rules.
 func rules(a *estate.Account, h Hop, who caller) Hop {
-	some := len(a.IPRules.Items) + len(a.NetworkRules)
+	some := len(a.IPRules.Items)+len(a.NetworkRules) > 0 || a.IPRules.State == estate.Unknown
 	action, ok := a.DefaultAction.Or("Allow")
-	if a.DefaultAction.State == estate.Absent && some > 0 {
+	if a.DefaultAction.State == estate.Absent && some {
 		ok = false // rules without a default: which one Azure takes is not documented
 	}
 	h.At = a.DefaultAction.At

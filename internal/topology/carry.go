@@ -134,7 +134,7 @@ func (t *Topology) relayed(tr *trail, s *subnet, p path) carriage {
 	h := Hop{Step: StepAppliance, Note: NoteAppliance, ID: p.own.ID, At: p.own.NextAddress.At}
 	relay := s.net.hosts[p.next]
 	for i := 0; relay == nil && i < len(s.net.near); i++ {
-		if e := s.net.near[i]; e.up != no {
+		if e := s.net.near[i]; e.up == yes { // else it may be another's address
 			relay = e.other(s.net).hosts[p.next]
 		}
 	}

@@ -3,6 +3,8 @@ package topology
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/ostiary/ostiary/internal/estate"
 )
 
 // Flow says whether a connection from a place to a target's port passes, with
@@ -197,16 +199,30 @@ func (t *Topology) flowToAddress(from Place, a netip.Addr, port Port) Flow {
 			return tr.flow()
 		}
 		f := t.toDest(from, d, port)
-		if d.host == nil { // the address may be that of an endpoint which is not known yet
-			for _, e := range d.sub.floating {
-				if g := t.flowToEndpoint(from, e, port); g.Verdict != f.Verdict {
-					return Flow{Unknown, append([]Hop{{Step: StepTarget, Note: NoteTargetUnknown, ID: e.of.ID, At: e.of.At}}, f.Hops...)}
-				}
-			}
+		if d.host == nil {
+			return t.nobodys(from, d, port, f)
 		}
 		return f
 	}
 	return t.leave(from, end{addr: a}, port)
+}
+
+// nobodys is the flow to an address of a subnet that nothing known has. It may
+// be that of an endpoint, a firewall or a load balancer whose address is not
+// known.
+func (t *Topology) nobodys(from Place, d dest, port Port, f Flow) Flow {
+	doubt := func(id string, at estate.At) Flow {
+		return Flow{Unknown, append([]Hop{{Step: StepTarget, Note: NoteTargetUnknown, ID: id, At: at}}, f.Hops...)}
+	}
+	for _, e := range d.sub.floating {
+		if g := t.flowToEndpoint(from, e, port); g.Verdict != f.Verdict {
+			return doubt(e.of.ID, e.of.At)
+		}
+	}
+	if f.Verdict == Allowed && len(d.sub.hidden) > 0 {
+		return doubt(d.sub.hidden[0].id, d.sub.hidden[0].at)
+	}
+	return f
 }
 
 // seen finds who has an address from a network's point of view: its own hosts

@@ -95,9 +95,11 @@ func (t *Topology) reachByRule(a *estate.Account, port Port) []Group {
 // documented for these accounts.
 //
 // https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks,
-// section Grant access to trusted Azure services.
+// section Grant access to trusted Azure services. Microsoft's reference states
+// no default of bypass; where it is left out Azure writes AzureServices
+// (https://github.com/Azure/bicep-registry-modules/issues/5893).
 func (t *Topology) trusted(a *estate.Account) []Group {
-	bypass, ok := a.Bypass.Or("None")
+	bypass, ok := a.Bypass.Or("AzureServices")
 	if ok && !strings.Contains(strings.ToLower(bypass), "azureservices") {
 		return nil
 	}

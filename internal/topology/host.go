@@ -1,7 +1,9 @@
 package topology
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/estate"
@@ -31,18 +33,10 @@ func (c *compiler) hosts() {
 		}
 	}
 	for _, f := range c.t.e.Firewalls {
-		for _, ip := range f.IPs {
-			if h := c.place(ip, f.ID, f.At); h != nil {
-				h.relay = relayFirewall
-			}
-		}
+		c.relays(f.IPs, f.ID, f.At, relayFirewall)
 	}
 	for _, b := range c.t.e.LoadBalancers {
-		for _, ip := range b.Frontends {
-			if h := c.place(ip, b.ID, b.At); h != nil {
-				h.relay = relayBalancer
-			}
-		}
+		c.relays(b.Frontends, b.ID, b.At, relayBalancer)
 	}
 	for _, p := range c.t.e.PrivateEndpoints {
 		c.endpoint(p)
@@ -55,6 +49,31 @@ func (c *compiler) hosts() {
 			if h.relay != relayNone {
 				n.relays = append(n.relays, h)
 			}
+		}
+	}
+}
+
+// relays places the addresses of a firewall or a load balancer. One whose
+// address is not known is hidden in its subnet, or, where that is unknown too,
+// in any.
+func (c *compiler) relays(ips []*estate.IPConfiguration, id string, at estate.At, what relay) {
+	hide := func(subnets ...*subnet) {
+		for _, s := range subnets {
+			s.hidden = append(s.hidden, &host{sub: s, relay: what, id: id, at: at})
+		}
+	}
+	everywhere := slices.Collect(maps.Values(c.t.bySubnet))
+	if c.t.e.Veiled(id) {
+		hide(everywhere...)
+	}
+	for _, ip := range ips {
+		s := c.t.bySubnet[ip.Subnet.To]
+		if h := c.place(ip, id, at); h != nil {
+			h.relay = what
+		} else if ip.Address.State == estate.Unknown && s != nil {
+			hide(s)
+		} else if ip.Address.State == estate.Unknown && ip.Subnet.State == estate.Unknown {
+			hide(everywhere...)
 		}
 	}
 }

@@ -12,6 +12,12 @@ type trip struct {
 	m      might
 	direct bool
 	guises []netip.Addr // an appliance's addresses, where it is known
+	relay  bool         // an appliance has it, or may have it
+}
+
+// steers says whether a route leads to an appliance, as far as it can be read.
+func steers(r *estate.Route) bool {
+	return r != nil && (r.NextHop.State != estate.Known || r.NextHop.V == "VirtualAppliance")
 }
 
 // own is the user-defined route that holds for an address, and whether one
@@ -44,11 +50,19 @@ func spaceBits(v *estate.VirtualNetwork, a netip.Addr) int { return listBits(v.S
 // listBits is the length of the first prefix of a list that holds an address.
 func listBits(l estate.List[string], a netip.Addr) int {
 	for _, x := range l.Items {
-		if p := netip.MustParsePrefix(x.V); p.Contains(a) {
+		if p, err := netip.ParsePrefix(x.V); err == nil && p.Contains(a) {
 			return p.Bits()
 		}
 	}
 	return -1
+}
+
+// routed is the space that one network's peering leads to in another.
+func (n *naive) routed(a, b *estate.VirtualNetwork) estate.List[string] {
+	if p := n.mine(a, b); p != nil && p.SyncedSpace.State != estate.Absent {
+		return p.SyncedSpace
+	}
+	return b.Space
 }
 
 // cross is what a peering or a connected group makes of a packet.
@@ -70,8 +84,8 @@ func (n *naive) cross(a, b *estate.VirtualNetwork) (m might, sure, exists bool) 
 
 // travel finds the way from a subnet to an address in a network.
 func (n *naive) travel(s *estate.Subnet, v *estate.VirtualNetwork, pe *estate.PrivateEndpoint, to netip.Addr) trip {
-	unknown := trip{m: mightBoth}
 	route, bits, unsure := n.own(s, to)
+	unknown := trip{m: mightBoth, relay: unsure || steers(route)}
 	m, sure, joined := mightPass, true, true
 	if v != s.VNet {
 		m, sure, joined = n.cross(s.VNet, v)
@@ -80,10 +94,12 @@ func (n *naive) travel(s *estate.Subnet, v *estate.VirtualNetwork, pe *estate.Pr
 		switch {
 		case unsure:
 			return unknown
+		case route == nil && !sure && n.taught(s):
+			return unknown
 		case route == nil:
 			return trip{m: m, direct: true}
 		case bits == 32:
-			return n.take(s, v, route, m)
+			return n.take(s, v, route)
 		}
 		policy, known := pe.Subnet.To.EndpointPolicies.Or("Disabled")
 		switch {
@@ -102,25 +118,22 @@ func (n *naive) travel(s *estate.Subnet, v *estate.VirtualNetwork, pe *estate.Pr
 	if s.VNet == v {
 		system = spaceBits(v, to)
 	} else if joined {
-		routed := v.Space
-		if p := n.mine(s.VNet, v); p != nil {
-			routed = p.SyncedSpace
-		}
+		routed := n.routed(s.VNet, v)
 		if up, _, ok := n.peered(s.VNet, v); ok && up != falsely && n.inList(routed, to) == truly {
 			system = listBits(routed, to)
 		} else if n.meshed(s.VNet, v) {
-			system, m, sure = 0, mightBoth, false
+			system, m, sure = max(spaceBits(v, to), 0), mightBoth, false
 		}
 	}
-	taught := false
-	if system < 0 {
+	taught := false // where no peering certainly leads there
+	if system < 0 || !sure {
 		taught = n.taught(s)
 	}
 	switch {
 	case unsure || route != nil && bits < system && !sure || taught:
 		return unknown
 	case route != nil && bits >= system:
-		return n.take(s, v, route, m)
+		return n.take(s, v, route)
 	case system >= 0:
 		return trip{m: m, direct: true}
 	}
@@ -141,9 +154,9 @@ func (n *naive) taught(s *estate.Subnet) bool {
 }
 
 // take follows a user-defined route into a network.
-func (n *naive) take(s *estate.Subnet, v *estate.VirtualNetwork, r *estate.Route, m might) trip {
+func (n *naive) take(s *estate.Subnet, v *estate.VirtualNetwork, r *estate.Route) trip {
 	if r.NextHop.State != estate.Known {
-		return trip{m: mightBoth}
+		return trip{m: mightBoth, relay: true}
 	}
 	switch r.NextHop.V {
 	case "None", "Internet":
@@ -156,7 +169,9 @@ func (n *naive) take(s *estate.Subnet, v *estate.VirtualNetwork, r *estate.Route
 		}
 		return trip{m: mightBoth}
 	}
-	return n.appliance(s, r)
+	t := n.appliance(s, r)
+	t.relay = true
+	return t
 }
 
 func (n *naive) appliance(s *estate.Subnet, r *estate.Route) trip {
@@ -166,7 +181,7 @@ func (n *naive) appliance(s *estate.Subnet, r *estate.Route) trip {
 	}
 	for _, v := range n.e.VirtualNetworks {
 		if v != s.VNet {
-			if up, _, ok := n.peered(s.VNet, v); !ok || up == falsely {
+			if up, _, ok := n.peered(s.VNet, v); !ok || up != truly {
 				continue
 			}
 		}
@@ -237,7 +252,7 @@ func (n *naive) inside(v *estate.VirtualNetwork, from netip.Addr, w *estate.Virt
 	}
 	t := n.travel(s, w, pe, to)
 	end := n.arrive(t, d, pe, dnic, from, to, port)
-	if t.direct && n.isFirewall(w, to) {
+	if n.isFirewall(w, to) || pe == nil && dnic == nil && n.mayHide(d) {
 		end = both(end, mightBoth) // where it goes from there is not modelled
 	}
 	return both(out, end)
@@ -246,6 +261,16 @@ func (n *naive) inside(v *estate.VirtualNetwork, from netip.Addr, w *estate.Virt
 func (n *naive) isFirewall(v *estate.VirtualNetwork, a netip.Addr) bool {
 	for _, f := range n.e.Firewalls {
 		if at := f.IPs[0].Subnet.To; at != nil && at.VNet == v && f.IPs[0].Address.V == a.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHide says whether a firewall may be at any address of a subnet.
+func (n *naive) mayHide(s *estate.Subnet) bool {
+	for _, f := range n.e.Firewalls {
+		if f.IPs[0].Subnet.To == s && f.IPs[0].Address.State != estate.Known {
 			return true
 		}
 	}
@@ -302,7 +327,7 @@ func (n *naive) fromSite(site *estate.LocalGateway, from netip.Addr, pe *estate.
 	}
 	gate := conn.Gateway.To.IPs[0].Subnet.To
 	t := n.travel(gate, pe.Subnet.To.VNet, pe, to)
-	if route, bits, unsure := n.own(gate, to); enters == mightFail && n.relays(gate, pe, to, route, bits, unsure) {
+	if enters == mightFail && t.relay {
 		enters = mightBoth
 	}
 	if out = both(out, enters); out == mightFail {
@@ -384,12 +409,14 @@ func (n *naive) exit(s *estate.Subnet, to netip.Addr) (m might, plainly bool) {
 	route, bits, unsure := n.own(s, to)
 	internet := !to.IsValid() || isInternet(to)
 	if to.IsValid() {
-		if m, space := n.empty(s, to); space >= 0 { // in a network, where no subnet holds it
+		if m, space, firm := n.empty(s, to); space >= 0 { // in a network, where no subnet holds it
 			switch {
-			case unsure || route != nil && bits < space && !n.firm(s, to):
+			case unsure || !firm && (route != nil && bits < space || n.taught(s)):
 				return mightBoth, false
 			case route != nil && bits >= space:
 				return n.out(s, route, internet), false
+			case internet && !firm:
+				return mightBoth, false
 			}
 			return m, false
 		}
@@ -498,7 +525,7 @@ func (n *naive) settings(a *estate.Account, who customer) might {
 		return mightFail
 	}
 	action, known := a.DefaultAction.Or("Allow")
-	if a.DefaultAction.State == estate.Absent && len(a.IPRules.Items)+len(a.NetworkRules) > 0 {
+	if a.DefaultAction.State == estate.Absent && (a.IPRules.State == estate.Unknown || len(a.IPRules.Items)+len(a.NetworkRules) > 0) {
 		known = false
 	}
 	if known && action == "Allow" {
@@ -577,49 +604,32 @@ func (n *naive) toAccount(v *estate.VirtualNetwork, from netip.Addr, a *estate.A
 }
 
 // empty says whether a network that the subnet routes to claims an address,
-// and what becomes of it there.
-func (n *naive) empty(s *estate.Subnet, to netip.Addr) (m might, bits int) {
-	v := s.VNet
+// what becomes of it there, and whether the subnet certainly routes there.
+func (n *naive) empty(s *estate.Subnet, to netip.Addr) (m might, bits int, firm bool) {
+	v, vague := s.VNet, false
 	if b := spaceBits(v, to); b >= 0 {
-		return nobody(v), b
+		return nobody(v), b, true
 	}
 	for _, w := range n.e.VirtualNetworks {
 		up, _, ok := n.peered(v, w)
 		if w == v || !ok || up == falsely {
 			continue
 		}
-		routed := w.Space
-		if p := n.mine(v, w); p != nil {
-			routed = p.SyncedSpace
-		}
-		if n.inList(routed, to) == truly {
-			return nobody(w), listBits(routed, to)
+		routed := n.routed(v, w)
+		switch n.inList(routed, to) {
+		case truly:
+			return nobody(w), listBits(routed, to), up == truly
+		case perhaps:
+			vague = vague || !isInternet(to)
 		}
 	}
-	return 0, -1
-}
-
-// firm says whether the network that claims an address is certainly joined.
-func (n *naive) firm(s *estate.Subnet, to netip.Addr) bool {
+	if vague {
+		return mightBoth, 33, false
+	}
 	for _, w := range n.e.VirtualNetworks {
-		if up, _, ok := n.peered(s.VNet, w); w != s.VNet && ok && up == perhaps && spaceBits(w, to) >= 0 {
-			return false
+		if b := spaceBits(w, to); w != v && b >= 0 && n.meshed(v, w) {
+			return nobody(w), b, false
 		}
 	}
-	return true
-}
-
-// relays says whether a gateway's subnet certainly sends an endpoint's traffic
-// to an appliance.
-func (n *naive) relays(gate *estate.Subnet, pe *estate.PrivateEndpoint, to netip.Addr, route *estate.Route, bits int, unsure bool) bool {
-	if route == nil || !route.NextHop.Is("VirtualAppliance") || route.NextAddress.State != estate.Known {
-		return false
-	}
-	v := pe.Subnet.To.VNet
-	_, _, joined := n.cross(gate.VNet, v)
-	if v != gate.VNet && !joined || bits == 32 {
-		return true
-	}
-	policy, known := pe.Subnet.To.EndpointPolicies.Or("Disabled")
-	return known && (policy == "Enabled" || policy == "RouteTableEnabled") && bits >= spaceBits(v, to)
+	return 0, -1, false
 }

@@ -96,7 +96,7 @@ func randomWorld(seed uint64) world {
 	m.gateways(nets)
 	m.manager(nets)
 	if m.IntN(6) == 0 {
-		m.add("azureFirewalls", "fw", fmt.Sprintf(`"properties":{"ipConfigurations":[{"name":"c","properties":{"privateIPAddress":"10.0.0.6","subnet":%s}}]}`, ref(m.sub(0, 6))))
+		m.add("azureFirewalls", "fw", fmt.Sprintf(`"properties":{"ipConfigurations":[{"name":"c","properties":{"privateIPAddress":%s,"subnet":%s}}]}`, m.odd(`"10.0.0.6"`, 8), ref(m.sub(0, 6))))
 	}
 	m.accounts()
 	m.w.doc = "[" + strings.Join(m.out, ",\n") + "]"

@@ -66,6 +66,30 @@ func TestReachReadsAsSentences(t *testing.T) {
 	}
 }
 
+// Trusted services of Azure pass unless networkAcls.bypass keeps them out, and
+// left out it does not.
+func TestTrustedServices(t *testing.T) {
+	for _, c := range []struct {
+		bypass, public, want string
+	}{
+		{`"bypass":"None",`, "Enabled", ""},
+		{`"bypass":"None",`, "Disabled", ""},
+		{`"bypass":"AzureServices",`, "Enabled", "allowed: trusted services of Azure"},
+		{`"bypass":"AzureServices",`, "Disabled", "unknown: trusted services of Azure"},
+		{"", "Enabled", "allowed: trusted services of Azure"},
+		{"", "Disabled", "unknown: trusted services of Azure"},
+		{`"bypass":7,`, "Enabled", "unknown: trusted services of Azure"},
+	} {
+		doc := strings.Replace(scene{action: "Deny", public: c.public}.doc(), `"bypass":"None",`, c.bypass, 1)
+		topo := topology.New(read(t, doc), topology.Config{})
+		to, _ := topo.TargetOf("/subscriptions/s/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/acct")
+		got := slices.DeleteFunc(sentences(topo.Reach(to, https)), func(s string) bool { return !strings.Contains(s, "trusted") })
+		if strings.Join(got, "; ") != c.want {
+			t.Errorf("%spublic access %s: %q", c.bypass, c.public, got)
+		}
+	}
+}
+
 // What was not read is unknown, whether it is the whole resource, a part below
 // it, or the scope around it.
 func TestGapsAreUnknown(t *testing.T) {

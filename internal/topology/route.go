@@ -153,13 +153,31 @@ func (t *Topology) lookup(s *subnet, d dest) path {
 		}
 	}
 	sys := t.system(s, a, d.network())
-	if own == nil || bits < sys.bits {
-		sys.dim = sys.dim || s.shaky(a) || own != nil && sys.unsure()
+	p := own.over(sys, bits)
+	p.dim = p.dim || s.shaky(a)
+	if sys.unsure() {
+		alt := own.over(t.learnt(s, a), bits)
+		alt.dim = alt.dim || s.net.dim && d.sub == nil
+		p.dim = p.dim || !p.stands(alt)
+	}
+	return p
+}
+
+// stands says whether the path answers for alt too, which holds where the
+// peering that p goes over is not there: it is the same route, or none.
+func (p path) stands(alt path) bool {
+	if p.own != nil {
+		return alt.own == p.own && !alt.dim
+	}
+	return alt.own == nil && alt.hop == hopNone && !alt.dim
+}
+
+// over is the choice between a user-defined route and another.
+func (r *route) over(sys path, bits int) path {
+	if r == nil || bits < sys.bits {
 		return sys
 	}
-	p := path{hop: own.hop, own: own.of, next: own.next, to: sys.to, edge: sys.edge, mesh: sys.mesh, via: sys.via, bits: bits}
-	p.dim = s.shaky(a) || sys.longer
-	return p
+	return path{hop: r.hop, own: r.of, next: r.next, to: sys.to, edge: sys.edge, mesh: sys.mesh, via: sys.via, bits: bits, dim: sys.longer}
 }
 
 // unsure says whether the path is over something that may not be there.
@@ -222,6 +240,7 @@ func (t *Topology) toEndpoint(s *subnet, a netip.Addr, to *host, own *route, bit
 		}
 	}
 	if own == nil {
+		p.dim = p.dim || p.unsure() && !p.stands(t.learnt(s, a))
 		return p, true
 	}
 	if bits == a.BitLen() {
@@ -272,17 +291,16 @@ func (t *Topology) system(s *subnet, a netip.Addr, to *network) path {
 		m, r := e.other(n), e.routes[n]
 		if bits := r.bits(a); bits > best.bits {
 			best = path{hop: hopPeer, edge: e, to: m, bits: bits, longer: r.dim}
-		} else if bits < 0 && r.dim && m == to && best.bits < 0 {
+		} else if bits < 0 && r.dim && best.bits < 0 && (m == to || to == nil && !isPublic(a)) {
 			best = path{hop: hopPeer, edge: e, to: m, dim: true, longer: true}
 		}
 	}
 	if best.bits >= 0 {
 		return best
 	}
-	if to != nil && to != n {
-		if mesh := t.meshed(n, to); mesh != nil {
-			return path{hop: hopPeer, mesh: mesh, to: to}
-		}
+	if mesh, o := t.grouped(n, a, to); mesh != nil {
+		bits, known := o.spaceBits(a)
+		return path{hop: hopPeer, mesh: mesh, to: o, bits: max(bits, 0), longer: !known}
 	}
 	p := t.learnt(s, a)
 	if p.hop != hopGateway && to != nil {
@@ -337,6 +355,25 @@ func (t *Topology) joined(a, b *network) (*edge, *mesh) {
 		return nil, m
 	}
 	return e, nil
+}
+
+// grouped is a connected group that may lead from a network to an address: to
+// a network that is given, or else to one whose space holds the address.
+func (t *Topology) grouped(n *network, a netip.Addr, to *network) (*mesh, *network) {
+	if to != nil {
+		if to == n {
+			return nil, nil
+		}
+		return t.meshed(n, to), to
+	}
+	for _, m := range n.mesh {
+		for _, o := range m.members {
+			if bits, _ := o.spaceBits(a); bits >= 0 {
+				return m, o
+			}
+		}
+	}
+	return nil, nil
 }
 
 // meshed is a connected group that may hold both networks, or nil.

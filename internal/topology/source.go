@@ -139,6 +139,9 @@ func within(pieces []piece, of Set) []piece {
 // subnet sends the traffic may carry it all the same.
 func (t *Topology) entry(s *site, d dest) Hop {
 	h := Hop{Step: StepGateway, Verdict: Denied, Note: NoteNoTransit, ID: s.gateway.of.ID, At: s.gateway.of.At}
+	if d.sub.net.veiled && s.gateway.net.veiled { // both sides of a peering may not have been read
+		h.Verdict, h.Note = Unknown, NotePeeringUnclear
+	}
 	for _, g := range d.sub.net.serving() {
 		if g.gateway != s.gateway {
 			continue
@@ -150,10 +153,25 @@ func (t *Topology) entry(s *site, d dest) Hop {
 			h.Verdict, h.Note = Unknown, NotePeeringUnclear
 		}
 	}
-	if h.Verdict == Denied && t.lookup(s.gateway.sub, d).hop == hopAppliance {
+	if h.Verdict == Denied && t.mayRelay(s.gateway.sub, d) {
 		h.Verdict, h.Note = Unknown, NoteGateway
 	}
 	return h
+}
+
+// mayRelay says whether a route of the subnet's own leads to an appliance on
+// the way to a destination, or may do so.
+func (t *Topology) mayRelay(s *subnet, d dest) bool {
+	a := d.representative()
+	if s.shaky(a) || s.table.splits(d.end.in) {
+		return true
+	}
+	own, _ := s.table.longest(a)
+	if own == nil || own.hop != hopAppliance && own.hop != hopUnknown {
+		return false
+	}
+	p := t.lookup(s, d)
+	return p.own == own.of || p.dim
 }
 
 // fromSite is the flow from an address behind a gateway. What filters on

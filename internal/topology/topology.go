@@ -76,8 +76,10 @@ type subnet struct {
 	bindGroups, bindRoutes tri
 	lone                   []*host // hosts with a group of their own
 	ghosts                 []*host // interfaces with a group of their own whose addresses are not known
-	// floating are private endpoints here whose addresses are not known.
+	// floating are private endpoints here whose addresses are not known, hidden
+	// the firewalls and load balancers that may be here at some address.
 	floating []*endpoint
+	hidden   []*host
 }
 
 // filter is a security group where it is attached. A filter without a group
