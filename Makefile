@@ -27,7 +27,7 @@ demo: ## one question from one company to a private model in another, on loopbac
 	@$(BIN)/ostiary demo $(ARGS)
 
 test: ## run every test, with the race detector where a C compiler is found
-	@sh scripts/need.sh gcc node npm chromium
+	@sh scripts/need.sh gcc node npm chromium kcat strace postgres
 	@sh scripts/test.sh
 
 check: ## format, vet, lint, layers, demo --once: quick
@@ -47,7 +47,7 @@ bench: build ## measure; docs/benchmarks.md holds the results
 
 torture: ## the long suites: minutes of fuzzing and fault injection
 	@FUZZTIME=2m sh scripts/fuzz.sh
-	OSTIARY_TORTURE=1 $(GO) test -count=1 -timeout 60m ./internal/ledger/... ./internal/channel/... ./internal/topology/... ./internal/posture/... ./internal/report/... ./e2e/...
+	OSTIARY_TORTURE=1 $(GO) test -count=1 -timeout 60m ./internal/ledger/... ./internal/sink/... ./internal/gateway/... ./internal/authority/... ./internal/channel/... ./internal/topology/... ./internal/posture/... ./internal/report/... ./e2e/...
 
 clean: ## remove what was built
 	rm -rf $(BIN)

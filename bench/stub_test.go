@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("BENCH_ROLE") {
 	case "stub":
 		panic(http.ListenAndServe(os.Getenv("BENCH_LISTEN"), stubHandler())) //nolint:gosec // a bench's own
+	case "target":
+		serveTarget(os.Getenv("BENCH_LISTEN"))
+	case "hop":
+		serveHop(os.Getenv("BENCH_LISTEN"), os.Getenv("BENCH_TARGET"))
 	case "reverseproxy":
 		panic(http.ListenAndServe(os.Getenv("BENCH_LISTEN"), reverseProxy(os.Getenv("BENCH_TARGET")))) //nolint:gosec // a bench's own
 	}

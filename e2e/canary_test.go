@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ostiary/ostiary/internal/channel"
 	"github.com/ostiary/ostiary/internal/cli/demo"
@@ -223,9 +224,18 @@ func TestWhatARelayCanRead(t *testing.T) {
 func recordingRelay(t *testing.T, me pki.Credentials, seen io.Writer) string {
 	ln := listen(t)
 	t.Cleanup(func() { _ = ln.Close() })
-	outlets := make(chan net.Conn, 16)
+	outlets := make(chan *tls.Conn, 16)
+	pool := new(channel.Pool)
+	// What is inside the leg's TLS at first, and then what follows it.
+	oneWay := func(dst, src *tls.Conn) {
+		_, _ = io.Copy(io.MultiWriter(dst, seen), src)
+		_ = dst.CloseWrite()
+		_ = dst.NetConn().SetWriteDeadline(time.Time{})
+		_, _ = io.Copy(io.MultiWriter(dst.NetConn(), seen), src.NetConn())
+		_ = dst.NetConn().Close()
+	}
 	accept := func(raw net.Conn) {
-		conn := tls.Server(raw, channel.LegServer(me))
+		conn := tls.Server(channel.NewWire(raw, pool), channel.LegServer(me))
 		leg := channel.NewLeg(conn)
 		what, _, err := leg.Next()
 		switch {
@@ -239,9 +249,8 @@ func recordingRelay(t *testing.T, me pki.Credentials, seen io.Writer) string {
 			_ = other.Send(channel.Pair, "spiffe://demo/inlet/consumer")
 			_, _, _ = other.Next()
 			_ = leg.Send(channel.Ready, "spiffe://demo/outlet/owner")
-			go func() { _, _ = io.Copy(io.MultiWriter(outlet, seen), conn); _ = outlet.Close() }()
-			_, _ = io.Copy(io.MultiWriter(conn, seen), outlet)
-			_ = raw.Close()
+			go oneWay(outlet, conn)
+			oneWay(conn, outlet)
 		}
 	}
 	background(t, func(ctx context.Context) error {

@@ -41,29 +41,7 @@ type chatAnswer struct {
 // TestOfficialClient installs the official openai client from npm and asks
 // through inlet, relay, outlet and gateway, unchanged but for base URL and CA.
 func TestOfficialClient(t *testing.T) {
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("NOT CHECKED: the official openai client through the portal: %s is not installed", tool)
-		}
-	}
-	if version, err := exec.CommandContext(t.Context(), "node", "-p", "process.versions.node.split('.')[0]").Output(); err != nil || atoi(version) < 20 {
-		t.Skipf("NOT CHECKED: the official openai client through the portal: it needs node 20, here is %s", version)
-	}
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "client.mjs"} {
-		data, err := os.ReadFile(filepath.Join("npm", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
+	dir := npm(t, "the official openai client through the portal")
 	w := startDemo(t)
 	client := exec.CommandContext(t.Context(), "node", "client.mjs")
 	client.Dir = dir

@@ -118,14 +118,14 @@ func TestRolesDoNotPassForOneAnother(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"inlet listens": refused(inlet, func(l *channel.Leg) error { return l.AwaitPair(inlet.ID(), "openai") }),
-		"outlet dials":  refused(outlet, func(l *channel.Leg) error { return l.DialService("openai") }),
+		"outlet dials":  refused(outlet, func(l *channel.Leg) error { return l.DialService("openai", "") }),
 		"wrong service": refused(outlet, func(l *channel.Leg) error { return l.AwaitPair(outlet.ID(), "billing") }),
 	} {
 		if fault.KindOf(err) != fault.Denied {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := refused(gateway, func(l *channel.Leg) error { return l.DialService("openai") }); err == nil {
+	if err := refused(gateway, func(l *channel.Leg) error { return l.DialService("openai", "") }); err == nil {
 		t.Error("a gateway was taken for an inlet")
 	}
 	if _, err := portal.NewInlet(portal.InletConfig{Credentials: outlet, Outlet: outlet.ID()}); fault.KindOf(err) != fault.Invalid {

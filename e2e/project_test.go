@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,13 @@ type project struct {
 	name      string
 	authority *authority.Authority
 	relay     string
+	relayed   *membership.Member // the relay that was started last
 	log       *slog.Logger
+	clock     *atomic.Int64 // added to the authority's time
+
+	stopAuthority func()
+
+	quiet bool // members who join do not run: no renewal, no list of revocations
 }
 
 // listen opens a loopback port.
@@ -58,13 +65,23 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 // found founds a project.
 func found(t *testing.T, name string, log *slog.Logger) *project {
 	t.Helper()
+	return foundFor(t, name, log, 0)
+}
+
+// foundFor founds a project whose certificates live for as long as this.
+func foundFor(t *testing.T, name string, log *slog.Logger, life time.Duration) *project {
+	t.Helper()
 	dir := t.TempDir()
 	issuance, err := ledger.OpenLog(ledger.LogConfig{Directory: filepath.Join(dir, "issuance")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ln := listen(t)
-	a, err := authority.New(authority.Config{Project: name, Directory: dir, Address: ln.Addr().String(), Issuance: issuance, Logger: log})
+	clock := new(atomic.Int64)
+	a, err := authority.New(authority.Config{
+		Project: name, Directory: dir, Address: ln.Addr().String(), Issuance: issuance, Logger: log, Life: life,
+		Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load())) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +90,12 @@ func found(t *testing.T, name string, log *slog.Logger) *project {
 	if err != nil {
 		t.Fatal(err)
 	}
-	background(t, func(ctx context.Context) error { return httpd.Serve(ctx, ln, a.Handler(), public, log) })
-	p := &project{t: t, name: name, authority: a, log: log}
+	stopServing := background(t, func(ctx context.Context) error { return httpd.Serve(ctx, ln, a.Handler(), public, log) })
+	stopWaiting := background(t, a.Run)
+	p := &project{
+		t: t, name: name, authority: a, log: log, clock: clock,
+		stopAuthority: func() { stopWaiting(); stopServing() },
+	}
 	p.relay, _ = p.startRelay()
 	return p
 }
@@ -82,7 +103,9 @@ func found(t *testing.T, name string, log *slog.Logger) *project {
 // startRelay enrols and runs a relay.
 func (p *project) startRelay() (address string, stop func()) {
 	p.t.Helper()
-	r, err := relay.New(relay.Config{Credentials: p.join(pki.Relay, "", nil), Logger: p.log})
+	me := p.join(pki.Relay, "", nil)
+	p.relayed = me
+	r, err := relay.New(relay.Config{Credentials: me, Logger: p.log})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -90,8 +113,22 @@ func (p *project) startRelay() (address string, stop func()) {
 	return ln.Addr().String(), background(p.t, func(ctx context.Context) error { return r.Serve(ctx, ln) })
 }
 
-// join makes a ticket and redeems it, by the authority's real door.
+// join enrols a member and runs it.
 func (p *project) join(role pki.Role, name string, attributes map[string]string) *membership.Member {
+	p.t.Helper()
+	m, err := membership.Load(p.enroll(role, name, attributes), p.log)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if !p.quiet {
+		background(p.t, m.Run)
+	}
+	return m
+}
+
+// enroll makes a ticket, redeems it by the authority's real door, and gives the
+// member's directory.
+func (p *project) enroll(role pki.Role, name string, attributes map[string]string) string {
 	p.t.Helper()
 	ticket, err := p.authority.CreateTicket(p.t.Context(), authority.TicketRequest{Role: role, Name: name, Attributes: attributes})
 	if err != nil {
@@ -101,11 +138,7 @@ func (p *project) join(role pki.Role, name string, attributes map[string]string)
 	if _, err := membership.Enroll(p.t.Context(), ticket, dir); err != nil {
 		p.t.Fatal(err)
 	}
-	m, err := membership.Load(dir, p.log)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return m
+	return dir
 }
 
 func service(name string) map[string]string { return map[string]string{"service": name} }

@@ -11,9 +11,11 @@ packages=
 for c in $missing; do
 	case $c in
 	node) packages="$packages nodejs" ;;
+	postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages="$packages postgresql" ;;
 	*) packages="$packages $c" ;;
 	esac
 done
+[ -n "$packages" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
 	echo "installing:$packages"
 	# shellcheck disable=SC2086

@@ -65,6 +65,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	f.server.StartTLS()
 	t.Cleanup(f.server.Close)
+	t.Cleanup(func() { close(a.closing) }) // as Run does, before the server waits for its handlers
 	a.cfg.Address = f.server.Listener.Addr().String()
 	return f
 }
@@ -99,9 +100,13 @@ func TestTicketBecomesAMember(t *testing.T) {
 	}
 	members, err := f.Members(t.Context())
 	if err != nil || len(members) != 1 || members[0].ID != id {
-		t.Errorf("members: %v, %v", members, err)
+		t.Fatalf("members: %v, %v", members, err)
 	}
-	if len(f.log.records) != 1 || !strings.Contains(f.log.records[0], id.String()) {
+	cert, _ := m.Certificate()
+	if got := members[0]; got.Serial != cert.Leaf.SerialNumber.Text(16) || got.Expires == nil || !got.Expires.Equal(m.Expires()) || got.Revoked != nil {
+		t.Errorf("the authority knows %+v of a certificate until %s", got, m.Expires())
+	}
+	if len(f.log.records) != 2 || !strings.Contains(f.log.records[1], id.String()) { // the first founded the project
 		t.Errorf("issuance log: %v", f.log.records)
 	}
 }

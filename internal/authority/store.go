@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,26 +27,54 @@ CREATE TABLE IF NOT EXISTS tickets (
   created    INTEGER NOT NULL,
   expires    INTEGER NOT NULL,
   uses       INTEGER NOT NULL,
-  used       INTEGER NOT NULL DEFAULT 0
+  used       INTEGER NOT NULL DEFAULT 0,
+  maker      TEXT NOT NULL             -- the enroller, '' the administrator
 ) STRICT;
 CREATE TABLE IF NOT EXISTS members (
   id         TEXT PRIMARY KEY,         -- SPIFFE id
-  key_hash   BLOB NOT NULL UNIQUE,     -- SHA-256 of the public key
+  key_hash   BLOB NOT NULL UNIQUE,     -- SHA-256 of the public key in use
   attributes TEXT NOT NULL,
-  created    INTEGER NOT NULL
+  created    INTEGER NOT NULL,
+  revoked    INTEGER,                  -- when; its name is never given again
+  reason     TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE IF NOT EXISTS redemptions (
   ticket     BLOB NOT NULL REFERENCES tickets(hash),
-  key_hash   BLOB NOT NULL REFERENCES members(key_hash),
+  key_hash   BLOB NOT NULL REFERENCES members(key_hash) ON UPDATE CASCADE,
   at         INTEGER NOT NULL,
   PRIMARY KEY (ticket, key_hash)
+) STRICT;
+CREATE TABLE IF NOT EXISTS certificates (
+  serial     TEXT PRIMARY KEY,         -- hex; gone some time after it has expired
+  member     TEXT NOT NULL REFERENCES members(id),
+  signed     INTEGER NOT NULL,
+  expires    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS certificates_of ON certificates (member, expires);
+CREATE TABLE IF NOT EXISTS revocations (
+  kind       TEXT NOT NULL,            -- member, key or serial
+  value      TEXT NOT NULL,            -- as the list writes it
+  member     TEXT NOT NULL,            -- whom it concerned, '' unknown
+  at         INTEGER NOT NULL,
+  until      INTEGER NOT NULL,         -- nothing that it concerns is valid any more
+  PRIMARY KEY (kind, value)
+) STRICT;
+CREATE TABLE IF NOT EXISTS list (
+  one        INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch      INTEGER NOT NULL,
+  signed     BLOB NOT NULL
 ) STRICT;`
 
-// Member is somebody who belongs to the project.
+// Member is somebody who belongs to the project, or did.
 type Member struct {
 	ID         pki.ID            `json:"id"`
 	Attributes map[string]string `json:"attributes"`
 	Created    time.Time         `json:"created"`
+	Key        string            `json:"key"`               // SHA-256 of its public key, hex
+	Serial     string            `json:"serial,omitempty"`  // of its newest certificate, hex
+	Expires    *time.Time        `json:"expires,omitempty"` // of that
+	Revoked    *time.Time        `json:"revoked,omitempty"`
+	Reason     string            `json:"reason,omitempty"`
 }
 
 type store struct{ db *sql.DB }
@@ -73,6 +102,7 @@ type ticket struct {
 	attributes map[string]string
 	expires    time.Time
 	uses       int
+	maker      string
 }
 
 func (s *store) addTicket(ctx context.Context, t ticket, now time.Time) error {
@@ -81,8 +111,8 @@ func (s *store) addTicket(ctx context.Context, t ticket, now time.Time) error {
 		return err
 	}
 	_, err = s.db.ExecContext(ctx,
-		`INSERT INTO tickets (hash, role, name, attributes, created, expires, uses) VALUES (?,?,?,?,?,?,?)`,
-		t.hash[:], string(t.role), t.name, string(attributes), now.Unix(), t.expires.Unix(), t.uses)
+		`INSERT INTO tickets (hash, role, name, attributes, created, expires, uses, maker) VALUES (?,?,?,?,?,?,?,?)`,
+		t.hash[:], string(t.role), t.name, string(attributes), now.Unix(), t.expires.Unix(), t.uses, t.maker)
 	return err
 }
 
@@ -114,6 +144,9 @@ func (s *store) redeem(ctx context.Context, code, key [32]byte, now time.Time, c
 	if again > 0 {
 		return memberByKey(ctx, tx, key)
 	}
+	if err := notRevoked(ctx, tx, key); err != nil {
+		return Member{}, err
+	}
 	t, err := spend(ctx, tx, code, now)
 	if err != nil {
 		return Member{}, err
@@ -142,7 +175,9 @@ func spend(ctx context.Context, tx *sql.Tx, code [32]byte, now time.Time) (ticke
 	var role, attributes string
 	var expires int64
 	var used int
-	err := tx.QueryRowContext(ctx, `SELECT role, name, attributes, expires, uses, used FROM tickets WHERE hash=?`, code[:]).
+	err := tx.QueryRowContext(ctx, `
+		SELECT role, name, attributes, expires, uses, used FROM tickets WHERE hash=?
+		AND NOT EXISTS (SELECT 1 FROM members WHERE id=maker AND revoked IS NOT NULL)`, code[:]).
 		Scan(&role, &t.name, &attributes, &expires, &t.uses, &used)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -167,9 +202,19 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// selectMembers reads what scanMember scans.
+const selectMembers = `
+	SELECT m.id, m.attributes, m.created, m.key_hash, m.revoked, m.reason, c.serial, c.expires
+	FROM members m LEFT JOIN certificates c ON c.rowid =
+	  (SELECT rowid FROM certificates WHERE member=m.id ORDER BY expires DESC, rowid DESC LIMIT 1) `
+
 // memberByKey finds the member that owns a key; errNoMember if none does.
 func memberByKey(ctx context.Context, q querier, key [32]byte) (Member, error) {
-	return scanMember(q.QueryRowContext(ctx, `SELECT id, attributes, created FROM members WHERE key_hash=?`, key[:]))
+	return scanMember(q.QueryRowContext(ctx, selectMembers+`WHERE m.key_hash=?`, key[:]))
+}
+
+func memberByID(ctx context.Context, q querier, id pki.ID) (Member, error) {
+	return scanMember(q.QueryRowContext(ctx, selectMembers+`WHERE m.id=?`, id.String()))
 }
 
 var errNoMember = fault.New(fault.Denied, "no member has this key").
@@ -177,23 +222,36 @@ var errNoMember = fault.New(fault.Denied, "no member has this key").
 
 func scanMember(row interface{ Scan(...any) error }) (Member, error) {
 	var id, attributes string
+	var key []byte
 	var created int64
-	err := row.Scan(&id, &attributes, &created)
+	var serial sql.NullString
+	var revoked, expires sql.NullInt64
+	m := Member{}
+	err := row.Scan(&id, &attributes, &created, &key, &revoked, &m.Reason, &serial, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Member{}, errNoMember
 	}
 	if err != nil {
 		return Member{}, err
 	}
-	m := Member{Created: time.Unix(created, 0).UTC()}
+	m.Created, m.Key, m.Serial = time.Unix(created, 0).UTC(), hex.EncodeToString(key), serial.String
+	m.Revoked, m.Expires = timeOf(revoked), timeOf(expires)
 	if m.ID, err = pki.ParseID(id); err != nil {
 		return Member{}, err
 	}
 	return m, json.Unmarshal([]byte(attributes), &m.Attributes)
 }
 
+func timeOf(n sql.NullInt64) *time.Time {
+	if !n.Valid {
+		return nil
+	}
+	t := time.Unix(n.Int64, 0).UTC()
+	return &t
+}
+
 func (s *store) members(ctx context.Context) ([]Member, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT id, attributes, created FROM members ORDER BY created, id`)
+	rows, err := s.db.QueryContext(ctx, selectMembers+`ORDER BY m.created, m.id`)
 	if err != nil {
 		return nil, err
 	}
@@ -207,4 +265,24 @@ func (s *store) members(ctx context.Context) ([]Member, error) {
 		all = append(all, m)
 	}
 	return all, rows.Err()
+}
+
+// addCertificate notes a certificate that is about to be signed, and forgets
+// those that expired a day ago: the issuance log has them all.
+func (s *store) addCertificate(ctx context.Context, serial, member string, now, expires time.Time) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.ExecContext(ctx, `DELETE FROM certificates WHERE expires < ?`, now.Add(-MaxLife).Unix())
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO certificates (serial, member, signed, expires) VALUES (?,?,?,?)`,
+		serial, member, now.Unix(), expires.Unix())
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
 }

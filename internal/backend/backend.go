@@ -1,17 +1,19 @@
 package backend
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/secret"
 	"github.com/ostiary/ostiary/internal/upstream"
 )
 
@@ -22,8 +24,12 @@ type Backend struct {
 	kind        Kind
 	base        url.URL // path without trailing slash
 	deployments openai.Patterns
-	credential  credential
+	credential  credential // nil: the caller's own token
 	transport   http.RoundTripper
+	priority    int
+	weight      int
+	askUsage    bool
+	health      health
 }
 
 // Request is what goes to a backend.
@@ -33,6 +39,8 @@ type Request struct {
 	Header     http.Header
 	Body       []byte
 	Peeked     openai.Peeked // of Body, where it is JSON
+	Edits      []openai.Edit // of Body, beside that of its model
+	Token      secret.String // the caller's own, for a backend that NeedsToken; empty if it has none
 }
 
 // New opens a backend: it reads the files and secrets that s names, and makes
@@ -50,9 +58,10 @@ func New(s Settings) (*Backend, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "not a URL").At(where)
 	}
-	b := &Backend{name: s.Name, region: s.Region, kind: s.Kind, base: url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}}
-	if b.kind == "" {
-		b.kind = Azure
+	b := &Backend{
+		name: s.Name, region: s.Region, kind: cmp.Or(s.Kind, Azure), priority: s.Priority, weight: cmp.Or(s.Weight, 1),
+		askUsage: s.StreamUsage == nil || *s.StreamUsage,
+		base:     url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")},
 	}
 	if len(s.Deployments) == 0 {
 		s.Deployments = []string{"*"}
@@ -60,8 +69,10 @@ func New(s Settings) (*Backend, error) {
 	if b.deployments, err = openai.ParsePatterns(s.Deployments); err != nil {
 		return nil, err
 	}
-	if b.credential, err = s.credential(); err != nil {
-		return nil, err
+	if !s.PassCallerToken {
+		if b.credential, err = s.credential(); err != nil {
+			return nil, err
+		}
 	}
 	b.transport, err = s.transport()
 	return b, err
@@ -91,10 +102,18 @@ func (b *Backend) Name() string { return b.name }
 // does not.
 func (b *Backend) Region() string { return b.region }
 
-// serves says whether the backend can be sent this. A form names its model
+// NeedsToken says whether the backend is shown the caller's own token instead
+// of a credential of ours.
+func (b *Backend) NeedsToken() bool { return b.credential == nil }
+
+// AsksUsage says whether streams may be asked for their usage here.
+func (b *Backend) AsksUsage() bool { return b.askUsage }
+
+// serves says whether the backend can be sent this: a path may name the one that
+// it is for. A form names its model
 // inside, where a server of kind openai would have to be told another.
 func (b *Backend) serves(route openai.Route, deployment string) bool {
-	if b.kind == OpenAI && route.Body == openai.FormBody {
+	if b.kind == OpenAI && route.Body == openai.FormBody || route.Backend != "" && route.Backend != b.name {
 		return false
 	}
 	return deployment == "" || b.deployments.Match(deployment)
@@ -107,7 +126,7 @@ func (b *Backend) Send(ctx context.Context, r Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.credential.apply(ctx, req.Header); err != nil {
+	if err := b.prove(ctx, req.Header, r.Token); err != nil {
 		return nil, err
 	}
 	resp, err := b.transport.RoundTrip(req) // not a Client: redirects and cookies are the client's affair
@@ -121,25 +140,42 @@ func (b *Backend) Send(ctx context.Context, r Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// prove shows the backend who asks.
+func (b *Backend) prove(ctx context.Context, h http.Header, token secret.String) error {
+	if b.credential != nil {
+		return b.credential.apply(ctx, h)
+	}
+	if token.Empty() {
+		return fault.New(fault.Unauthenticated, "the caller has no token to show the backend").At(b.name)
+	}
+	h.Set("Authorization", "Bearer "+token.Reveal())
+	return nil
+}
+
 func (b *Backend) request(ctx context.Context, r Request) (*http.Request, error) {
-	target, body := b.base, r.Body
+	target, edits := b.base, r.Edits
 	target.Path, target.RawQuery = target.Path+r.Route.Path, r.Route.Query
 	if b.kind == OpenAI {
 		target.Path = b.base.Path + "/" + r.Route.Suffix
-		target.RawQuery = withoutVersion(r.Route.Query)
-		if r.Deployment != "" && r.Deployment != r.Peeked.Model {
-			body = openai.SetModel(body, r.Peeked, r.Deployment)
-		}
+		target.RawQuery = withoutVersion(r.Route.V1Query())
 	}
-	var reader io.Reader = http.NoBody
-	if len(body) > 0 {
-		reader = bytes.NewReader(body)
+	inBody := b.kind == OpenAI || r.Route.DeploymentInBody()
+	if inBody && r.Deployment != "" && r.Deployment != r.Peeked.Model {
+		edits = append(slices.Clip(edits), openai.ModelEdit(r.Peeked, r.Deployment))
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Route.Method, target.String(), reader)
+	req, err := http.NewRequestWithContext(ctx, r.Route.Method, target.String(), http.NoBody)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the request cannot be forwarded").Because(err)
 	}
+	if len(r.Body) > 0 {
+		var body io.Reader
+		body, req.ContentLength = openai.Splice(r.Body, edits...)
+		req.Body = io.NopCloser(body)
+	}
 	req.Header = requestHeader(r.Header)
+	if r.Route.Operation == openai.Realtime {
+		askSocket(req.Header)
+	}
 	return req, nil
 }
 
@@ -154,39 +190,4 @@ func withoutVersion(query string) string {
 		}
 	}
 	return strings.Join(kept, "&")
-}
-
-// Pool is the backends, in order.
-type Pool struct{ backends []*Backend }
-
-// NewPool opens every backend. Names must be distinct, and there must be one.
-func NewPool(all []Settings) (*Pool, error) {
-	p := &Pool{}
-	names := map[string]bool{}
-	for _, s := range all {
-		if names[s.Name] {
-			return nil, fault.New(fault.Invalid, "two backends of one name").At("backends." + s.Name).Fix("name them apart")
-		}
-		names[s.Name] = true
-		b, err := New(s)
-		if err != nil {
-			return nil, err
-		}
-		p.backends = append(p.backends, b)
-	}
-	if len(p.backends) == 0 {
-		return nil, fault.New(fault.Invalid, "no backend").At("backends").Fix("add one")
-	}
-	return p, nil
-}
-
-// Pick gives the first backend that serves the deployment, false where none
-// does. An empty deployment is served by any.
-func (p *Pool) Pick(route openai.Route, deployment string) (*Backend, bool) {
-	for _, b := range p.backends {
-		if b.serves(route, deployment) {
-			return b, true
-		}
-	}
-	return nil, false
 }

@@ -327,13 +327,13 @@ func TestTokenWaitEndsWithCaller(t *testing.T) {
 	})
 }
 
-func TestPick(t *testing.T) {
+func TestRoundServes(t *testing.T) {
 	key := ref(t, "k")
-	pool, err := NewPool([]Settings{
+	pool, err := NewPool(Config{Backends: []Settings{
+		{Name: "west", URL: "https://west.example", APIKey: key, Deployments: []string{"whisper"}, Priority: 2},
 		{Name: "east", URL: "https://east.example", APIKey: key, Deployments: []string{"gpt-4o*"}},
-		{Name: "local", URL: "http://gpu.example:8000/v1", Kind: OpenAI, Deployments: []string{"llama*", "gpt-4o", "w*"}},
-		{Name: "west", URL: "https://west.example", APIKey: key, Deployments: []string{"whisper"}},
-	})
+		{Name: "local", URL: "http://gpu.example:8000/v1", Kind: OpenAI, Deployments: []string{"llama*", "gpt-4o", "w*"}, Priority: 1},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,8 @@ func TestPick(t *testing.T) {
 		{openai.Route{}, "gpt-4o", "east"}, {openai.Route{}, "llama3.2:3b", "local"}, {openai.Route{}, "o3", ""},
 		{openai.Route{}, "", "east"}, {openai.Route{}, "whisper", "local"}, {form, "whisper", "west"}, {form, "llama3", ""},
 	} {
-		b, ok := pool.Pick(tt.route, tt.deployment)
+		round := pool.Round(tt.route, tt.deployment)
+		b, ok := round.Next()
 		if ok != (tt.want != "") || ok && b.Name() != tt.want {
 			t.Errorf("%q: %v", tt.deployment, b)
 		}
@@ -433,11 +434,11 @@ func TestNewRefuses(t *testing.T) {
 		"entra":       {{Name: "a", URL: "https://a.example", Entra: &login.ServicePrincipal{Tenant: "t", ClientID: "c", Secret: missing}}},
 		"authority":   {{Name: "a", URL: "https://a.example", Entra: &login.ServicePrincipal{Tenant: "t", ClientID: "c", Secret: key, Authority: "http://x"}}},
 	} {
-		if _, err := NewPool(all); fault.KindOf(err) != fault.Invalid {
+		if _, err := NewPool(Config{Backends: all}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := NewPool([]Settings{good, {Name: "mi", URL: "https://a.example", ManagedIdentity: &login.ManagedIdentity{ClientID: "c"}}}); err != nil {
+	if _, err := NewPool(Config{Backends: []Settings{good, {Name: "mi", URL: "https://a.example", ManagedIdentity: &login.ManagedIdentity{ClientID: "c"}}}}); err != nil {
 		t.Error(err)
 	}
 }

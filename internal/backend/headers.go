@@ -23,6 +23,26 @@ func ForwardHeader(from http.Header) http.Header {
 	return to
 }
 
+// askSocket asks for a WebSocket (RFC 6455 section 4.1) without extensions: what
+// is compressed cannot be metered. A browser's key, which OpenAI's own clients
+// hide among the subprotocols, goes no further.
+func askSocket(h http.Header) {
+	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	delete(h, "Sec-Websocket-Extensions")
+	var kept []string
+	for _, list := range h["Sec-Websocket-Protocol"] {
+		for protocol := range strings.SplitSeq(list, ",") {
+			if protocol = strings.TrimSpace(protocol); !strings.HasPrefix(protocol, "openai-insecure-api-key.") {
+				kept = append(kept, protocol)
+			}
+		}
+	}
+	delete(h, "Sec-Websocket-Protocol")
+	if len(kept) > 0 {
+		h["Sec-Websocket-Protocol"] = []string{strings.Join(kept, ", ")}
+	}
+}
+
 func perConnection(name string) bool {
 	switch name {
 	case "Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",

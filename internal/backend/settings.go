@@ -28,18 +28,24 @@ type Settings struct {
 	Deployments []string      `yaml:"deployments" doc:"deployments that it serves; * and ? match; default all"`
 	Region      string        `yaml:"region" doc:"the Azure region it is in, such as swedencentral, for conditions of grants"`
 	CA          string        `yaml:"ca" doc:"PEM file of the only authority trusted for it; default the system's"`
+	Priority    int           `yaml:"priority" doc:"those with the lowest number are used while one of them is well; default 0"`
+	Weight      int           `yaml:"weight" doc:"its share of the calls among those of one priority; default 1"`
+	StreamUsage *bool         `yaml:"stream_usage" doc:"false for a server that knows no stream_options: streams are then not asked for their usage; default true"`
 	FirstByte   time.Duration `yaml:"first_byte_timeout" doc:"longest wait for an answer to begin; default 10m"`
 
 	APIKey           secret.Ref              `yaml:"api_key" doc:"env:NAME or file:PATH"`
 	Entra            *login.ServicePrincipal `yaml:"entra" doc:"a service principal with a secret"`
 	ManagedIdentity  *login.ManagedIdentity  `yaml:"managed_identity" doc:"the identity of the host; {} for the system-assigned one"`
 	WorkloadIdentity *login.WorkloadIdentity `yaml:"workload_identity" doc:"federated identity of a Kubernetes pod; {} reads the AZURE_ variables"`
+	PassCallerToken  bool                    `yaml:"pass_caller_token" doc:"the caller's own Entra token instead of ours, so that Azure's roles see the person; callers without one are not sent there"`
 	Scope            string                  `yaml:"scope" doc:"scope of Entra tokens; default https://cognitiveservices.azure.com/.default"`
 }
 
 const (
 	defaultScope     = "https://cognitiveservices.azure.com/.default"
 	defaultFirstByte = 10 * time.Minute
+
+	maxNumber = 1000 // priority and weight
 )
 
 // Check reports what the types cannot.
@@ -57,12 +63,18 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	if s.FirstByte < 0 {
 		report("first_byte_timeout", "negative", "write a duration such as 10m")
 	}
+	if s.Priority < 0 || s.Priority > maxNumber {
+		report("priority", "out of range", "write a whole number from 0 on")
+	}
+	if s.Weight < 0 || s.Weight > maxNumber {
+		report("weight", "out of range", "write a whole number from 1 on, such as 3 for three times the calls")
+	}
 	s.checkURL(report)
 	switch n := s.credentials(); {
 	case n > 1:
-		report("", "more than one credential", "keep one of api_key, entra, managed_identity and workload_identity")
+		report("", "more than one credential", "keep one of api_key, entra, managed_identity, workload_identity and pass_caller_token")
 	case n == 0 && s.Kind != OpenAI:
-		report("", "no credential", "add api_key, entra, managed_identity or workload_identity")
+		report("", "no credential", "add api_key, entra, managed_identity, workload_identity or pass_caller_token")
 	}
 }
 
@@ -89,6 +101,9 @@ func (s *Settings) login() login.Login {
 func (s *Settings) credentials() int {
 	n := s.login().Count()
 	if !s.APIKey.IsZero() {
+		n++
+	}
+	if s.PassCallerToken {
 		n++
 	}
 	return n

@@ -45,14 +45,14 @@ const (
 	End    Type = 4 // no more data from this side; a stream without it was cut
 	Reset  Type = 5 // ends a stream in both directions; payload: uint16 code, text
 	Ping   Type = 6 // stream 0; payload: 0 asks and 1 answers, then 8 bytes echoed
-	GoAway Type = 7 // stream 0: no new streams, please; payload: uint16 code, text
+	GoAway Type = 7 // stream 0, or a waiting leg: no new streams, please; payload: uint16 code, text
 	Pad    Type = 8 // stream 0; payload: anything, thrown away
 )
 
 // The frames of a leg, all on stream 0.
 const (
 	Listen Type = 16 // outlet: here I wait for a service; payload: its name
-	Dial   Type = 17 // inlet: join me to a service; payload: its name
+	Dial   Type = 17 // inlet: join me to a service; payload: its name and, after a space, the outlet's member
 	Pair   Type = 18 // relay to outlet: an inlet is here; payload: the inlet's name
 	Ready  Type = 19 // outlet to relay and relay to inlet: what follows is the other end; payload: the outlet's name
 	Refuse Type = 20 // relay: no; payload: uint16 code, text
@@ -112,11 +112,12 @@ func parseReason(payload []byte) (Code, string) {
 	return Code(binary.BigEndian.Uint16(payload)), fmt.Sprintf("%q", payload[2:])
 }
 
-// reader reads frames into one buffer of its own.
+// reader reads frames into a block, which whoever handles a frame may keep if
+// it gives the reader another.
 type reader struct {
 	src    io.Reader
 	header [HeaderSize]byte
-	buf    [MaxPayload]byte
+	block  *block
 }
 
 // next reads a frame and checks all that can be known without state. io.EOF
@@ -134,7 +135,7 @@ func (r *reader) next() (Frame, error) {
 	if err := frameOK(f.Type, f.Stream, int(length)); err != nil {
 		return Frame{}, err
 	}
-	f.Payload = r.buf[:length]
+	f.Payload = r.block.record[:length]
 	if _, err := io.ReadFull(r.src, f.Payload); err != nil {
 		return Frame{}, noEOF(err)
 	}
@@ -161,8 +162,10 @@ func frameOK(t Type, stream uint32, length int) error {
 		min, max = 9, 9
 	case Pad:
 		max = MaxPayload
-	case Listen, Dial:
+	case Listen:
 		min, max = 1, 63
+	case Dial:
+		min, max = 1, 63+1+63
 	case Pair, Ready:
 		min, max = 1, 256
 	default:

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 )
 
 // HalfCloser is a connection that can end one direction: TCP, TLS, Stream.
@@ -13,52 +12,66 @@ type HalfCloser interface {
 	CloseWrite() error
 }
 
-// Joiner copies between pairs of connections. It pools buffers of one TLS
-// record: a read of a TLS connection never returns more, and a write of one
-// becomes one record again.
-type Joiner struct{ buffers sync.Pool }
+// Joiner copies between pairs of connections: a stream and what is behind it.
+type Joiner struct {
+	Pool *Pool // required
+}
 
 // Join copies both ways until both directions have ended, passing half-closes
 // on. A direction that fails cuts both connections, so that no side takes a
 // truncated stream for a whole one. It returns the first failure, and the
 // bytes copied from a to b and from b to a.
-func (j *Joiner) Join(a, b HalfCloser) (forth, back int64, err error) {
-	var wg sync.WaitGroup
-	var errForth, errBack error
-	wg.Go(func() { forth, errForth = j.oneWay(b, a) })
-	wg.Go(func() { back, errBack = j.oneWay(a, b) })
-	wg.Wait()
-	if err = errors.Join(errForth, errBack); err != nil {
-		Cut(a)
-		Cut(b)
-		return forth, back, err
-	}
-	return forth, back, errors.Join(a.Close(), b.Close())
+func (j Joiner) Join(a, b HalfCloser) (forth, back int64, err error) {
+	return bothWays(a, b, func(dst, src HalfCloser, _ bool) (int64, error) {
+		n, err := j.copy(dst, src)
+		if err != nil {
+			return n, err
+		}
+		if err := dst.CloseWrite(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return n, err
+		}
+		return n, nil
+	})
 }
 
-func (j *Joiner) oneWay(dst, src HalfCloser) (int64, error) {
-	n, err := j.copy(dst, src)
-	if err != nil {
-		Cut(dst)
-		Cut(src)
+// bothWays runs oneWay from a to b here and from b to a beside.
+func bothWays(a, b HalfCloser, oneWay func(dst, src HalfCloser, toB bool) (int64, error)) (forth, back int64, err error) {
+	run := func(dst, src HalfCloser, toB bool) (int64, error) {
+		n, err := oneWay(dst, src, toB)
+		if err != nil {
+			Cut(dst)
+			Cut(src)
+		}
 		return n, err
 	}
-	if err := dst.CloseWrite(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return n, err
+	type result struct {
+		n   int64
+		err error
 	}
-	return n, nil
+	backwards := make(chan result, 1)
+	go func() {
+		n, err := run(a, b, false)
+		backwards <- result{n, err}
+	}()
+	forth, err = run(b, a, true)
+	other := <-backwards
+	if err = errors.Join(err, other.err); err != nil {
+		return forth, other.n, err
+	}
+	return forth, other.n, errors.Join(a.Close(), b.Close())
 }
 
-// copy hides ReadFrom and WriteTo, which would read ahead of what fits one
-// record.
-func (j *Joiner) copy(dst io.Writer, src io.Reader) (int64, error) {
-	buf, ok := j.buffers.Get().(*[]byte)
-	if !ok {
-		b := make([]byte, 16<<10)
-		buf = &b
+// copy lets a stream do it, where one of the two is a stream.
+func (j Joiner) copy(dst, src HalfCloser) (int64, error) {
+	if st, ok := src.(*Stream); ok {
+		return st.WriteTo(dst)
 	}
-	defer j.buffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, *buf)
+	if st, ok := dst.(*Stream); ok {
+		return st.ReadFrom(src)
+	}
+	b := j.Pool.block()
+	defer j.Pool.putBlock(b)
+	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, b.record[:])
 }
 
 // Cut ends a connection so that its peer sees an error and no clean end: a
@@ -68,7 +81,7 @@ func Cut(c net.Conn) {
 		st.Abort(Unreachable, "the connection behind this stream failed")
 		return
 	}
-	if under, ok := c.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+	if under, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS, Wire
 		Cut(under.NetConn())
 		return
 	}

@@ -1,8 +1,10 @@
 package channel
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -19,7 +21,7 @@ type Leg struct {
 }
 
 // NewLeg wraps an authenticated connection.
-func NewLeg(conn net.Conn) *Leg { return &Leg{conn: conn, in: reader{src: conn}} }
+func NewLeg(conn net.Conn) *Leg { return &Leg{conn: conn, in: reader{src: conn, block: new(block)}} }
 
 // Conn is the connection, for use once the leg is paired. The reader takes
 // whole frames and never reads ahead, so no byte of the other end is lost.
@@ -35,6 +37,15 @@ func (l *Leg) Send(t Type, payload string) error {
 func (l *Leg) SendPing() error {
 	_, err := l.conn.Write(pingFrame(0, 0))
 	return err
+}
+
+// ErrLeaving is what a waiting outlet hears from a relay that is about to end:
+// wait elsewhere, and have the sessions that go through it replaced.
+var ErrLeaving = errors.New("the relay is leaving")
+
+// SendLeaving says so.
+func (l *Leg) SendLeaving() error {
+	return l.Send(GoAway, string(appendReason(Leaving, "this relay is leaving")))
 }
 
 // Refuse says no and why.
@@ -64,6 +75,8 @@ func (l *Leg) Next() (Type, string, error) {
 		case Refuse:
 			code, text := parseReason(f.Payload)
 			return 0, "", fault.New(refusalKind(code), fmt.Sprintf("the relay refused: %s %s", code, text))
+		case GoAway:
+			return 0, "", ErrLeaving
 		case Listen, Dial, Pair, Ready:
 			return f.Type, string(f.Payload), nil
 		default:
@@ -85,12 +98,25 @@ func refusalKind(code Code) fault.Kind {
 	}
 }
 
+// ParseDial reads the payload of a Dial frame.
+func ParseDial(payload string) (service, outlet string, err error) {
+	service, outlet, named := strings.Cut(payload, " ")
+	if !pki.ValidLabel(service) || named && !pki.ValidLabel(outlet) {
+		return "", "", broken("a dial that names no proper service or outlet")
+	}
+	return service, outlet, nil
+}
+
 // pairTime bounds how long a dialling inlet waits for the relay's answer.
 const pairTime = 15 * time.Second
 
-// DialService asks the relay for an outlet of a service and returns once one
-// has answered that it is there: no request is ever sent into a dead leg.
-func (l *Leg) DialService(service string) error {
+// DialService asks the relay for an outlet of a service, by its member's name
+// or, where that is empty, for any, and returns once one has answered that it is
+// there: no request is ever sent into a dead leg.
+func (l *Leg) DialService(service, outlet string) error {
+	if outlet != "" {
+		service += " " + outlet
+	}
 	_ = l.conn.SetDeadline(time.Now().Add(pairTime))
 	defer func() { _ = l.conn.SetDeadline(time.Time{}) }()
 	if err := l.Send(Dial, service); err != nil {

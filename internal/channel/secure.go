@@ -34,12 +34,12 @@ func LegServer(me pki.Credentials) *tls.Config {
 // SecureInlet makes the end-to-end connection over a paired leg, from the
 // inlet's side.
 func SecureInlet(ctx context.Context, leg net.Conn, me pki.Credentials, outlet pki.Check) (*tls.Conn, pki.ID, error) {
-	return secure(ctx, tls.Client(leg, sessionTLS(me, outlet)))
+	return secure(ctx, tls.Client(newPath(leg), sessionTLS(me, outlet)))
 }
 
 // SecureOutlet makes it from the outlet's side.
 func SecureOutlet(ctx context.Context, leg net.Conn, me pki.Credentials, inlet pki.Check) (*tls.Conn, pki.ID, error) {
-	return secure(ctx, tls.Server(leg, sessionTLS(me, inlet)))
+	return secure(ctx, tls.Server(newPath(leg), sessionTLS(me, inlet)))
 }
 
 // sessionTLS has one key exchange and no other: hybrid X25519 and ML-KEM-768,

@@ -346,7 +346,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add(appendFrame(nil, Refuse, 0, appendReason(Denied, "no")))
 	f.Add([]byte{1, 8, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, wire []byte) {
-		r := &reader{src: bytes.NewReader(wire)}
+		r := &reader{src: bytes.NewReader(wire), block: new(block)}
 		var again []byte
 		for {
 			fr, err := r.next()

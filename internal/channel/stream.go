@@ -1,7 +1,6 @@
 package channel
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +9,15 @@ import (
 	"os"
 	"sync"
 	"time"
+)
+
+// Flow control, in bytes. A stream that carries much gets more window by and
+// by; all streams of a session share what may be granted beyond the first.
+const (
+	initialWindow = 256 << 10
+	largestWindow = 4 << 20
+	maxExtra      = 64 << 20
+	maxWindow     = 16 << 20 // a peer that grants more is broken
 )
 
 // ResetError is what a stream reports after the peer reset it.
@@ -33,12 +41,13 @@ type Stream struct {
 	readBy, writeBy    *deadline
 
 	mu        sync.Mutex // guards what follows
-	in        bytes.Buffer
-	unread    int   // bytes that the peer may still send: its credit
-	consumed  int   // bytes read since the last Window
-	credit    int   // bytes that we may still send
-	inErr     error // io.EOF after End, else why reading ended
-	outErr    error // why writing ended
+	in        []*block   // received and not yet read
+	window    int        // bytes that the peer may send before it must wait
+	unread    int        // what is left of that: the peer's credit
+	consumed  int        // bytes read since the last Window
+	credit    int        // bytes that we may still send
+	inErr     error      // io.EOF after End, else why reading ended
+	outErr    error      // why writing ended
 	forgotten bool
 }
 
@@ -47,7 +56,7 @@ func newStream(s *Session, id uint32, service string) *Stream {
 		session: s, id: id, service: service,
 		readable: make(chan struct{}, 1), writable: make(chan struct{}, 1),
 		readBy: newDeadline(), writeBy: newDeadline(),
-		unread: initialWindow, credit: initialWindow,
+		window: initialWindow, unread: initialWindow, credit: initialWindow,
 	}
 }
 
@@ -64,29 +73,18 @@ func wake(signal chan struct{}) {
 	}
 }
 
-// handle acts on a frame for this stream.
-func (st *Stream) handle(f Frame) error {
+// handle acts on a frame for this stream, whose payload lies in b; kept says
+// that b is the stream's now.
+func (st *Stream) handle(f Frame, b *block) (kept bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	defer st.settle()
 	switch f.Type {
 	case Data:
-		if errors.Is(st.inErr, io.EOF) {
-			return broken("data after the end of a stream")
-		}
-		if len(f.Payload) > st.unread {
-			return broken("more data than the window allows")
-		}
-		st.unread -= len(f.Payload)
-		st.session.got.Add(int64(len(f.Payload)))
-		if st.inErr == nil {
-			st.in.Write(f.Payload)
-			wake(st.readable)
-		}
+		return st.receive(f.Payload, b)
 	case Window:
-		st.credit += int(binary.BigEndian.Uint32(f.Payload))
-		if st.credit > maxWindow {
-			return broken("a window over 16 MiB")
+		if st.credit += int(binary.BigEndian.Uint32(f.Payload)); st.credit > maxWindow {
+			return false, broken("a window over 16 MiB")
 		}
 		wake(st.writable)
 	case End:
@@ -97,7 +95,38 @@ func (st *Stream) handle(f Frame) error {
 		st.endReading(err)
 		st.endWriting(err)
 	}
-	return nil
+	return false, nil
+}
+
+// receive queues what came. A large payload stays where it was read; small
+// ones share a block, so that a peer cannot make a byte cost 16 KiB.
+func (st *Stream) receive(payload []byte, b *block) (kept bool, err error) {
+	if errors.Is(st.inErr, io.EOF) {
+		return false, broken("data after the end of a stream")
+	}
+	if len(payload) > st.unread {
+		return false, broken("more data than the window allows")
+	}
+	st.unread -= len(payload)
+	st.session.got.Add(int64(len(payload)))
+	if st.inErr != nil {
+		return false, nil
+	}
+	wake(st.readable)
+	if len(payload) >= MaxPayload/4 {
+		b.r, b.w = 0, len(payload)
+		st.in = append(st.in, b)
+		return true, nil
+	}
+	if n := len(st.in); n > 0 && len(st.in[n-1].record)-st.in[n-1].w >= len(payload) {
+		last := st.in[n-1]
+		last.w += copy(last.record[last.w:], payload)
+		return false, nil
+	}
+	own := st.session.cfg.Pool.block()
+	own.w = copy(own.record[:], payload)
+	st.in = append(st.in, own)
+	return false, nil
 }
 
 func (st *Stream) endReading(err error) {
@@ -123,6 +152,7 @@ func (st *Stream) endWriting(err error) bool {
 func (st *Stream) settle() {
 	if st.inErr != nil && st.outErr != nil && !st.forgotten {
 		st.forgotten = true
+		st.session.extra.Add(int64(initialWindow - st.window))
 		st.session.forget(st.id)
 	}
 }
@@ -140,42 +170,124 @@ func (st *Stream) cut(err error) {
 // error is delivered first.
 func (st *Stream) Read(p []byte) (int, error) {
 	for {
-		n, grant, err := st.take(p)
-		if grant > 0 {
-			// A failed write ends the session, which this stream reports itself.
-			_ = st.session.write(Window, st.id, binary.BigEndian.AppendUint32(nil, uint32(grant))) //nolint:gosec // at most the window
+		n, err := st.take(p)
+		if n > 0 {
+			st.grant(n)
 		}
 		if n > 0 || err != nil || len(p) == 0 {
 			return n, err
 		}
-		select {
-		case <-st.readable:
-		case <-st.readBy.passed():
-			return 0, os.ErrDeadlineExceeded
+		if err := st.wait(); err != nil {
+			return 0, err
 		}
 	}
 }
 
-// take copies out what is there, and says how much to grant the peer: half a
-// window at a time, so that grants are few and the pipe never runs dry.
-func (st *Stream) take(p []byte) (n, grant int, err error) {
+func (st *Stream) wait() error {
+	select {
+	case <-st.readable:
+		return nil
+	case <-st.readBy.passed():
+		return os.ErrDeadlineExceeded
+	}
+}
+
+// take copies out what is there.
+func (st *Stream) take(p []byte) (n int, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.in.Len() == 0 {
-		return 0, 0, st.inErr
+	if len(st.in) == 0 {
+		return 0, st.inErr
 	}
-	n, _ = st.in.Read(p)
-	if st.in.Len() > 0 {
+	for len(st.in) > 0 && n < len(p) {
+		b := st.in[0]
+		m := copy(p[n:], b.unread())
+		n, b.r = n+m, b.r+m
+		if b.r == b.w {
+			st.session.cfg.Pool.putBlock(b)
+			st.in = st.in[1:]
+		}
+	}
+	if len(st.in) > 0 {
 		wake(st.readable) // for another reader
-	} else if st.in.Cap() > 4*MaxPayload {
-		st.in = bytes.Buffer{} // an idle stream keeps no big buffer
+	} else {
+		st.in = nil // an idle stream keeps nothing
 	}
+	return n, nil
+}
+
+// WriteTo hands over what comes in the blocks that it came in, several in one
+// call of w where w is TCP, until the peer's End.
+func (st *Stream) WriteTo(w io.Writer) (sum int64, err error) {
+	for {
+		blocks, err := st.takeAll()
+		if len(blocks) > 0 {
+			n, err := writeBlocks(w, blocks)
+			for _, b := range blocks {
+				st.session.cfg.Pool.putBlock(b)
+			}
+			sum += n
+			if err != nil {
+				return sum, err
+			}
+			st.grant(int(n))
+			continue
+		}
+		if err == nil {
+			err = st.wait()
+		}
+		if errors.Is(err, io.EOF) {
+			return sum, nil
+		}
+		if err != nil {
+			return sum, err
+		}
+	}
+}
+
+func (st *Stream) takeAll() ([]*block, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if len(st.in) == 0 {
+		return nil, st.inErr
+	}
+	all := st.in
+	st.in = nil
+	return all, nil
+}
+
+func writeBlocks(w io.Writer, blocks []*block) (int64, error) {
+	if len(blocks) == 1 {
+		n, err := w.Write(blocks[0].unread())
+		return int64(n), err
+	}
+	vector := make(net.Buffers, len(blocks))
+	for i, b := range blocks {
+		vector[i] = b.unread()
+	}
+	return vector.WriteTo(w) // writev(2) where w is TCP
+}
+
+// grant lets the peer send as much again as was read, half a window at a time,
+// so that grants are few and the pipe never runs dry. A stream that uses its
+// window up gets twice as much, as long as the session's share lasts.
+func (st *Stream) grant(n int) {
+	st.mu.Lock()
 	st.consumed += n
-	if st.consumed >= initialWindow/2 && st.inErr == nil {
+	grant := 0
+	if st.consumed >= st.window/2 && st.inErr == nil {
 		grant, st.consumed = st.consumed, 0
+		if st.unread < st.window/2 && st.window < largestWindow && st.session.mayGrant(st.window) {
+			grant += st.window
+			st.window *= 2
+		}
 		st.unread += grant
 	}
-	return n, grant, nil
+	st.mu.Unlock()
+	if grant > 0 {
+		// A failed write ends the session, which this stream reports itself.
+		_ = st.session.write(Window, st.id, binary.BigEndian.AppendUint32(nil, uint32(grant))) //nolint:gosec // at most the window
+	}
 }
 
 // Write sends p, waiting for the peer's window where it must.
@@ -202,14 +314,46 @@ func (st *Stream) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-// reserve takes credit for one frame.
+// ReadFrom sends all that r has until its end, which it does not pass on. Where
+// r is TCP, it moves much at once, and holds no buffer while nothing comes.
+func (st *Stream) ReadFrom(r io.Reader) (sum int64, err error) {
+	pool := st.session.cfg.Pool
+	if conn, ok := r.(net.Conn); ok {
+		if p := newPark(conn, pool); p != nil {
+			return st.readFromPark(p)
+		}
+	}
+	b := pool.block()
+	defer pool.putBlock(b)
+	return io.CopyBuffer(struct{ io.Writer }{st}, struct{ io.Reader }{r}, b.record[:])
+}
+
+func (st *Stream) readFromPark(p *park) (sum int64, err error) {
+	for {
+		buf, n, err := p.read()
+		if errors.Is(err, io.EOF) {
+			return sum, nil
+		}
+		if err != nil {
+			return sum, err
+		}
+		n, err = st.Write((*buf)[:n])
+		p.pool.putBatch(buf)
+		sum += int64(n)
+		if err != nil {
+			return sum, err
+		}
+	}
+}
+
+// reserve takes credit for as much as one call writes.
 func (st *Stream) reserve(want int) (int, error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.outErr != nil {
 		return 0, st.outErr
 	}
-	n := min(want, MaxPayload, st.credit)
+	n := min(want, batch, st.credit)
 	st.credit -= n
 	return n, nil
 }

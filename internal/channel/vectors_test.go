@@ -30,7 +30,7 @@ func TestVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &reader{src: bytes.NewReader(wire)}
+		r := &reader{src: bytes.NewReader(wire), block: new(block)}
 		f, err := r.next()
 		if words[1] == "refused" {
 			if err == nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/ostiary/ostiary/internal/cli/serve"
 	"github.com/ostiary/ostiary/internal/config"
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/gateway"
 	"github.com/ostiary/ostiary/internal/httpd"
 )
 
@@ -18,30 +19,42 @@ func (*gatewayCmd) Help() string {
 	return `Every call goes one way: identify, authorize, admit, route, forward, meter,
 record. What no grant allows is refused, and what cannot be recorded too.
 
+A change of the file takes effect while it runs, and so does SIGHUP, for callers,
+workloads, limits, backends and prices; what is not right changes nothing, and
+the log says why. Listeners, ledger and sizes need a new start.
+
 Example:
   ostiary config check ostiary.yaml && ostiary gateway --config ostiary.yaml`
 }
 
 // Run serves until interrupted.
 func (c *gatewayCmd) Run(env *node.Env) error {
-	var f file
-	if err := config.Load(c.Config, &f, config.Options{}); err != nil {
+	s, err := gatewaySettings(c.Config)
+	if err != nil {
 		return err
 	}
-	if f.Gateway == nil {
-		return fault.New(fault.Invalid, "the section gateway is missing").At(c.Config).Fix("add 'gateway:' with its keys")
-	}
 	var main, members net.Listener
-	var err error
-	if f.Gateway.Listen != "" {
-		if main, err = httpd.Listen(f.Gateway.Listen); err != nil {
+	if s.Listen != "" {
+		if main, err = httpd.Listen(s.Listen); err != nil {
 			return err
 		}
 	}
-	if f.Gateway.Members != nil {
-		if members, err = httpd.Listen(f.Gateway.Members.Listen); err != nil {
+	if s.Members != nil {
+		if members, err = httpd.Listen(s.Members.Listen); err != nil {
 			return err
 		}
 	}
-	return serve.Gateway(env, *f.Gateway, main, members)
+	return serve.Gateway(env, s, serve.Source{Path: c.Config, Load: gatewaySettings}, main, members)
+}
+
+// gatewaySettings reads the section gateway of a file that is right as a whole.
+func gatewaySettings(path string) (gateway.Settings, error) {
+	var f file
+	if err := config.Load(path, &f, config.Options{}); err != nil {
+		return gateway.Settings{}, err
+	}
+	if f.Gateway == nil {
+		return gateway.Settings{}, fault.New(fault.Invalid, "the section gateway is missing").At(path).Fix("add 'gateway:' with its keys")
+	}
+	return *f.Gateway, nil
 }

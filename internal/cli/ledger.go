@@ -21,6 +21,7 @@ type ledgerCmd struct {
 	Witness  ledgerWitnessCmd  `cmd:"" help:"Bind a log to its past, by somebody who does not keep it."`
 	Open     ledgerOpenCmd     `cmd:"" help:"Show the prompt and the answer of a call, to an auditor."`
 	Forget   ledgerForgetCmd   `cmd:"" help:"Destroy the keys of a subject's prompts and answers."`
+	Restore  ledgerRestoreCmd  `cmd:"" help:"Bring a log back from PostgreSQL or Kafka, when the disk is gone."`
 	Identity ledgerIdentityCmd `cmd:"" help:"Make an auditor's identity."`
 }
 

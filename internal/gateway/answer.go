@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/backend"
@@ -46,6 +47,9 @@ type answer struct {
 	kept    *ledger.BodyWriter // takes what goes to the client
 	control *http.ResponseController
 	flush   bool // after each piece
+	hides   bool // what our asking for the usage added to the stream
+	prose   bool // a transcription without JSON: all of it is text
+	passed  int64
 	aborted string
 }
 
@@ -64,20 +68,28 @@ func (c *call) meter(resp *http.Response, cancel context.CancelFunc) *answer {
 		pooled: c.g.buffers.Get().(*[]byte), control: http.NewResponseController(c.w),
 	}
 	a.buf = *a.pooled
-	if media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && media == "text/event-stream" {
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // what is none is no stream
+	if media == "text/event-stream" {
 		a.stream = openai.NewStream()
+		if a.hides = c.hides; a.hides {
+			a.stream.HideUsage()
+			h.Del("Content-Length") // it will be shorter
+		}
 	} else {
 		a.whole = openai.NewWhole()
+		a.prose = c.target.Body == openai.FormBody && strings.HasPrefix(media, "text/")
 	}
 	a.flush = a.stream != nil || a.left < 0
 	c.w.WriteHeader(resp.StatusCode)
 
 	switch err := c.pass(a, cancel); {
 	case err == nil:
+		c.attempt.End(true)
 	case errors.Is(err, errClient):
 		a.aborted = clientLeft
 	default:
 		a.aborted = upstreamFailed
+		c.attempt.End(false)
 		c.g.cfg.Logger.Warn("a backend broke off its answer", "call", c.id, "backend", c.backend.Name(), "error", err)
 	}
 	return a
@@ -94,9 +106,8 @@ func (c *call) pass(a *answer, cancel context.CancelFunc) error {
 		if c.send(a, ready) != nil {
 			return errClient
 		}
-		c.spoke(a)
 		if a.complete() && !settling {
-			settling = true
+			settling, c.told = true, c.g.cfg.Now()
 			defer time.AfterFunc(c.g.settle, cancel).Stop()
 		}
 		switch {
@@ -125,6 +136,7 @@ func (a *answer) fill() (ready int, err error) {
 		a.buf = append(a.buf, make([]byte, len(a.buf))...)
 	}
 	n, err := a.body.Read(a.buf[a.held:])
+	a.passed += int64(n)
 	all, fresh := a.held+n, a.buf[a.held:a.held+n]
 	switch {
 	case a.stream != nil:
@@ -146,15 +158,22 @@ func (c *call) send(a *answer, ready int) error {
 	if ready == 0 {
 		return nil
 	}
-	c.began()
-	if _, err := a.kept.Write(a.buf[:ready]); err != nil {
-		return err // the outcome cannot be recorded either, so the answer must not go on
+	goes := a.buf[:ready]
+	if a.hides {
+		goes = a.stream.Release(goes)
 	}
-	if _, err := c.w.Write(a.buf[:ready]); err != nil {
-		return err
+	if len(goes) > 0 {
+		c.began()
+		c.spoke(a)
+		if _, err := a.kept.Write(goes); err != nil {
+			return err // the outcome cannot be recorded either, so the answer must not go on
+		}
+		if _, err := c.w.Write(goes); err != nil {
+			return err
+		}
 	}
 	copy(a.buf, a.buf[ready:ready+a.held])
-	if a.flush {
+	if a.flush && len(goes) > 0 {
 		return a.control.Flush()
 	}
 	return nil
@@ -182,7 +201,11 @@ func (a *answer) found() openai.Answer {
 	if a.stream != nil {
 		return a.stream.Answer()
 	}
-	return a.whole.Answer()
+	found := a.whole.Answer()
+	if a.prose {
+		found.TextBytes = a.passed
+	}
+	return found
 }
 
 // finish: what waited may go. A partial answer is cut, so that no client takes

@@ -80,10 +80,11 @@ func (c *call) reserve(size int64) bool {
 
 var errTooLarge = errors.New("over the limit")
 
-// read takes the body; each piece of it may take BodyStall to come.
+// read takes the body; each piece of it may take BodyStall to come. A byte now
+// and then is none: it would hold memory for as long as its sender likes.
 func (c *call) read(limit int64) ([]byte, error) {
 	control := http.NewResponseController(c.w)
-	from := stallReader{c, control}
+	from := &stallReader{c: c, control: control}
 	var all []byte
 	var err error
 	if n := c.r.ContentLength; n >= 0 {
@@ -106,9 +107,18 @@ func (c *call) read(limit int64) ([]byte, error) {
 type stallReader struct {
 	c       *call
 	control *http.ResponseController
+	piece   int // bytes that must come before the deadline moves
 }
 
-func (s stallReader) Read(p []byte) (int, error) {
-	_ = s.control.SetReadDeadline(time.Now().Add(s.c.g.cfg.BodyStall)) // a writer that knows no deadlines has none
-	return s.c.r.Body.Read(p)
+// bodyPiece is what counts as progress, in bytes.
+const bodyPiece = 1 << 10
+
+func (s *stallReader) Read(p []byte) (int, error) {
+	if s.piece <= 0 {
+		s.piece = bodyPiece
+		_ = s.control.SetReadDeadline(time.Now().Add(s.c.g.cfg.BodyStall)) // a writer that knows no deadlines has none
+	}
+	n, err := s.c.r.Body.Read(p)
+	s.piece -= n
+	return n, err
 }

@@ -19,9 +19,10 @@ import (
 
 // LedgerSettings is where calls are recorded, and how.
 type LedgerSettings struct {
-	Directory string        `yaml:"directory" config:"required" doc:"a directory of its own, on a disk that survives the process"`
-	Relaxed   time.Duration `yaml:"relaxed" doc:"records may be lost with the machine for this long, such as 1s; default strict: a record is on disk before its call goes on"`
-	Retention Retention     `yaml:"retention" doc:"when old records are pruned; default never"`
+	Directory string               `yaml:"directory" config:"required" doc:"a directory of its own, on a disk that survives the process"`
+	Relaxed   time.Duration        `yaml:"relaxed" doc:"records may be lost with the machine for this long, such as 1s; default strict: a record is on disk before its call goes on"`
+	Remote    *sink.RemoteSettings `yaml:"remote" doc:"a store elsewhere whose acknowledgement counts, where the disk does not outlive its machine; default none"`
+	Retention Retention            `yaml:"retention" doc:"when old records are pruned; default never"`
 
 	Auditors []seal.Recipient   `yaml:"auditors" doc:"whom kept bodies are sealed to, as ledger identity create prints them"`
 	Sealed   *bool              `yaml:"sealed" doc:"false keeps bodies in clear, of workloads whose capture is full; default true"`
@@ -48,6 +49,9 @@ func (s *LedgerSettings) Check(report func(path, what, fix string)) {
 	if s.Relaxed < 0 || s.Relaxed > time.Minute {
 		report("relaxed", "out of range", "write a duration up to 1m")
 	}
+	if s.Relaxed > 0 && s.Remote != nil {
+		report("relaxed", "a record is acknowledged by the remote, or relaxed; not both", "remove one of the two")
+	}
 	if s.Retention.Age < 0 || s.Retention.Size < 0 {
 		report("retention", "negative", "write an age such as 2160h, a size such as 100GiB, or neither")
 	}
@@ -68,6 +72,9 @@ func (s *LedgerSettings) checkCapture(workloads []policy.Workload, report func(p
 	if full && len(s.Auditors) == 0 && !s.clear() {
 		report("ledger.auditors", "a workload's bodies are to be kept, and nobody is named to seal them to",
 			"run `ostiary ledger identity create` where the auditor sits and name what it prints, or write sealed: false")
+	}
+	if full && len(s.Auditors) > 0 && s.Remote != nil && !s.Remote.TakesKeys() {
+		report("ledger.remote", "a topic cannot forget, so keys of sealed bodies cannot be kept there", "use postgres, or capture: metadata")
 	}
 	for _, k := range s.Sinks {
 		if k.Bodies != "" && k.Bodies != sink.BodiesNone && !full {
@@ -92,7 +99,7 @@ func (s *LedgerSettings) open(logger *slog.Logger, metrics prometheus.Registerer
 	b := &openBook{pushers: pushers}
 	var signed atomic.Uint64
 	var needs atomic.Pointer[func() uint64] // nothing is pruned before the sinks say what they need
-	b.Ledger, err = ledger.Open(ledger.Config{
+	cfg := ledger.Config{
 		Directory: s.Directory, Relaxed: s.Relaxed,
 		Retention: ledger.Retention{Age: s.Retention.Age, Size: int64(s.Retention.Size)},
 		Bodies: ledger.BodyConfig{
@@ -109,8 +116,15 @@ func (s *LedgerSettings) open(logger *slog.Logger, metrics prometheus.Registerer
 			return 0
 		},
 		Logger: logger,
-	})
-	if err != nil {
+	}
+	if s.Remote != nil {
+		remote, err := sink.OpenRemote(*s.Remote, s.Directory, logger, metrics)
+		if err != nil {
+			return nil, err
+		}
+		remote.Configure(&cfg)
+	}
+	if b.Ledger, err = ledger.Open(cfg); err != nil {
 		return nil, err
 	}
 	durable := b.Len

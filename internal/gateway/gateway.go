@@ -13,12 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/ostiary/ostiary/internal/backend"
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/identity"
 	"github.com/ostiary/ostiary/internal/ledger"
 	"github.com/ostiary/ostiary/internal/pki"
-	"github.com/ostiary/ostiary/internal/policy"
 )
 
 // Ledger is what the gateway needs of one. A nil error of Intent, Outcome or
@@ -38,48 +36,50 @@ const (
 	DefaultMaxBody    = 64 << 20  // bytes of one request body
 	DefaultBodyBudget = 512 << 20 // bytes of all request bodies held at once
 	DefaultBudgetWait = 5 * time.Second
-	DefaultBodyStall  = 30 * time.Second
+	DefaultBodyStall  = 10 * time.Second
 )
 
 // Config makes a Gateway.
 type Config struct {
-	Identity *identity.Identifier // required
-	Policy   *policy.Policy       // required
-	Backends *backend.Pool        // required
-	Ledger   Ledger               // required
-	Member   pki.Credentials      // who we are to portal members; nil: MemberTLS is not available
+	Rules // that are in force first
 
-	Prices []Price // of tokens, the first that fits counts; nil means that records have no cost
+	Ledger Ledger          // required
+	Member pki.Credentials // who we are to portal members; nil: MemberTLS is not available
 
 	MaxBody    int64         // bytes of a request body; 0 means 64 MiB
 	BodyBudget int64         // bytes of all request bodies in memory; 0 means 512 MiB; at least MaxBody
 	BudgetWait time.Duration // how long a request waits for room before it is told to come back; 0 means 5 s
-	BodyStall  time.Duration // how long a request body may make no progress; 0 means 30 s
+	BodyStall  time.Duration // how long a request body may make no progress, 1 KiB of it or its end; 0 means 10 s
 
 	Logger  *slog.Logger          // nil means none
 	Metrics prometheus.Registerer // nil means none
 	Now     func() time.Time      // nil means time.Now
-
-	prices prices
 }
 
 // Gateway answers calls. Its handlers may be used from any goroutine.
 type Gateway struct {
 	cfg     Config
+	rules   ruling
 	budget  *semaphore.Weighted
 	metrics *metrics
 	buffers sync.Pool
+	members members       // their connections
 	broken  atomic.Bool   // the ledger refused its last record
 	settle  time.Duration // settleTime; less in tests
 
+	sessionIdle time.Duration // of realtime; less in tests
+
 	runs  []func(context.Context) error
 	close func() error
+
+	reloading sync.Mutex
+	settings  Settings // that it was opened from
 }
 
 // New checks the configuration; errors are faults of kind Invalid.
 func New(cfg Config) (*Gateway, error) {
-	if cfg.Identity == nil || cfg.Policy == nil || cfg.Backends == nil || cfg.Ledger == nil {
-		return nil, fault.New(fault.Invalid, "the gateway lacks identity, policy, backends or ledger")
+	if cfg.Ledger == nil {
+		return nil, fault.New(fault.Invalid, "the gateway lacks a ledger")
 	}
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = DefaultMaxBody
@@ -102,32 +102,31 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	var err error
-	if cfg.prices, err = parsePrices(cfg.Prices); err != nil {
+	g := &Gateway{
+		cfg: cfg, rules: ruling{changed: make(chan struct{}, 1)},
+		budget: semaphore.NewWeighted(cfg.BodyBudget), settle: settleTime, sessionIdle: sessionIdle,
+	}
+	if err := g.SetRules(cfg.Rules); err != nil {
 		return nil, err
 	}
-	g := &Gateway{cfg: cfg, budget: semaphore.NewWeighted(cfg.BodyBudget), settle: settleTime}
 	g.buffers.New = func() any { return new(make([]byte, bufferSize)) }
-	g.metrics, err = newMetrics(cfg.Metrics)
+	var err error
+	if g.metrics, err = newMetrics(cfg.Metrics); err == nil && cfg.Metrics != nil {
+		err = cfg.Metrics.Register(conditions{&g.rules})
+	}
 	return g, err
 }
 
 // Handler serves the main listener: callers show a token or a gateway key.
 func (g *Gateway) Handler() http.Handler {
-	return g.handler(g.cfg.Identity.Identify)
+	return described(g.handler((*identity.Identifier).Identify))
 }
 
 // MemberHandler serves the listener for portal members: the certificate is the
 // identity, and what the client sends as credentials is ignored and stripped.
-// Serve it with MemberTLS only, which verifies the certificate.
-func (g *Gateway) MemberHandler() http.Handler {
-	return g.handler(func(r *http.Request) (identity.Principal, error) {
-		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-			return identity.Principal{}, fault.New(fault.Unauthenticated, "the connection shows no certificate")
-		}
-		return g.cfg.Identity.Member(r.TLS.PeerCertificates[0])
-	})
-}
+// Serve it with MemberTLS only, which verifies the certificate, and on a
+// MemberListener, so that a revoked member's connections are closed.
+func (g *Gateway) MemberHandler() http.Handler { return described(g.watchMembers(g.handler(g.member))) }
 
 // MemberTLS is the configuration of the member listener: TLS 1.3, mutual, no
 // resumption, and only inlets of our own project.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -11,45 +10,58 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/identity"
 	"github.com/ostiary/ostiary/internal/ledger"
+	"github.com/ostiary/ostiary/internal/limit"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/policy"
 )
+
+// show is how callers show themselves.
+type show func(*identity.Identifier, *http.Request) (identity.Principal, error)
 
 // call is one request on its way. Each step fills in what the next ones need.
 type call struct {
 	g    *Gateway
 	w    http.ResponseWriter
 	r    *http.Request
-	show func(*http.Request) (identity.Principal, error)
+	show show
 
+	rules    *Rules // in force when the call began
 	id       string
 	received time.Time
 	target   openai.Route
-	routed   bool // target is something that we serve
+	routed   bool   // target is something that we serve
+	workload string // that the call names; empty: none
 	who      identity.Principal
 	decision policy.Decision
 
 	reserved   int64 // of the body budget
 	body       []byte
 	peeked     openai.Peeked
-	deployment string
-	backend    *backend.Backend
+	deployment string // that is called; an alias is resolved
+	verdicts   []verdict
+	allowance  limit.Reservation // of the workload's limits
+
+	round   backend.Round
+	attempt backend.Attempt
+	backend *backend.Backend // of the attempt
+	hides   bool             // the client must not see the usage that we asked for
 
 	noted  ledger.Call // the intent, once it is made
 	sent   time.Time   // to the backend
+	told   time.Time   // when a stream said that it was complete
 	result ledger.Result
 }
 
 // handler takes calls whose callers show themselves to show.
-func (g *Gateway) handler(show func(*http.Request) (identity.Principal, error)) http.Handler {
+func (g *Gateway) handler(show show) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{g: g, w: w, r: r, show: show, id: g.cfg.Ledger.NewID(), received: g.cfg.Now()}
+		c := &call{g: g, w: w, r: r, show: show, rules: g.rules.current.Load(), id: g.cfg.Ledger.NewID(), received: g.cfg.Now()}
 		c.target, c.routed = openai.ParseRoute(r.Method, r.RequestURI)
 		w.Header().Set("X-Ostiary-Call-Id", c.id)
 		g.metrics.inFlight.Inc()
 		defer c.end()
 
-		for _, step := range []func() *refusal{c.identify, c.authorize, c.admit, c.route} {
+		for _, step := range []func() *refusal{c.identify, c.authorize, c.admit, c.route, c.limit} {
 			if no := step(); no != nil {
 				c.refuse(no)
 				return
@@ -63,6 +75,10 @@ func (g *Gateway) handler(show func(*http.Request) (identity.Principal, error)) 
 		defer cancel()
 		defer func() { _ = resp.Body.Close() }()
 
+		if resp.StatusCode == http.StatusSwitchingProtocols {
+			c.tunnel(resp, cancel) // meters, records and finishes a realtime session
+			return
+		}
 		a := c.meter(resp, cancel) // passes the answer on, all but its end
 		c.record(a)                // makes the outcome durable
 		c.finish(a)                // lets the end go
@@ -72,8 +88,11 @@ func (g *Gateway) handler(show func(*http.Request) (identity.Principal, error)) 
 // identify: who is it? A path that we do not serve is told only to callers
 // that we know.
 func (c *call) identify() *refusal {
+	if !c.target.Key.Empty() {
+		c.r.Header.Add("Api-Key", c.target.Key.Reveal())
+	}
 	var err error
-	if c.who, err = c.show(c.r); err != nil {
+	if c.who, err = c.show(c.rules.Identity, c.r); err != nil {
 		return c.unidentified(err)
 	}
 	return nil
@@ -86,22 +105,24 @@ func (c *call) authorize() *refusal {
 	if !c.routed {
 		return &refusal{openai.ResourceNotFound(), "no such operation"}
 	}
-	c.deployment = c.target.Deployment
-	return c.decide(policy.Call{Operation: c.target.Operation, Deployment: c.deployment})
+	if no := c.nameWorkload(); no != nil {
+		return no
+	}
+	c.deployment = c.rules.deployment(c.target.Deployment)
+	c.target = c.target.WithDeployment(c.deployment)
+	return c.decide(policy.Call{Operation: c.target.Operation, Deployment: c.deployment, Workload: c.workload})
 }
 
 func (c *call) decide(question policy.Call) *refusal {
-	c.decision = c.g.cfg.Policy.Decide(c.who, question)
-	c.who.Workload = cmp.Or(c.decision.Workload, c.who.Workload)
-	if !c.decision.Allowed {
-		return &refusal{openai.PermissionDenied(), c.decision.Why}
-	}
-	return nil
+	return c.accept(c.rules.Policy.Decide(c.who, question))
 }
 
 // admit: is there room? The body is buffered once, under the global budget,
 // and its top level is read.
 func (c *call) admit() *refusal {
+	if c.target.Operation == openai.Realtime {
+		return c.checkSocket()
+	}
 	if c.target.Body == openai.NoBody {
 		return nil
 	}
@@ -126,53 +147,61 @@ func (c *call) route() *refusal {
 		if c.peeked.Model == "" {
 			return invalid("the request body names no model")
 		}
-		c.deployment = c.peeked.Model
+		c.deployment = c.rules.deployment(c.peeked.Model)
 	}
-	found := false
-	c.backend, found = c.g.cfg.Backends.Pick(c.target, c.deployment)
+	c.round = c.rules.Backends.Round(c.target, c.deployment)
+	if name := c.target.Backend; name != "" {
+		c.round.Keep(func(b *backend.Backend) bool { return b.Name() == name })
+	}
+	serving := c.round.Left()
 	if c.decision.Maybe || c.target.DeploymentInBody() {
-		facts := c.facts()
-		if no := c.decide(policy.Call{Operation: c.target.Operation, Deployment: c.deployment, Facts: &facts}); no != nil {
+		if no := c.judge(); no != nil {
 			return no
 		}
 	}
-	if !found {
+	if serving == 0 {
 		return &refusal{openai.DeploymentNotFound(), "no backend serves the deployment"}
 	}
-	return nil
+	return c.choose()
 }
 
-// facts are what conditions of the policy may ask.
-func (c *call) facts() policy.Facts {
+// facts are what conditions of the policy may ask of a call that goes to the
+// region; empty: not known.
+func (c *call) facts(region string) *policy.Facts {
 	f := policy.FactsOf(c.target.Operation, c.peeked)
-	f.BodyBytes, f.Time = int64(len(c.body)), c.received
-	if c.backend != nil {
-		f.Region = c.backend.Region()
-	}
+	f.BodyBytes, f.Time, f.Region = int64(len(c.body)), c.received, region
 	if from, err := netip.ParseAddrPort(c.r.RemoteAddr); err == nil {
 		f.Client = from.Addr()
 	}
-	return f
+	return &f
 }
 
-// forward: the intent is made durable, then the request goes out. cancel ends
-// the work upstream; so does the client's leaving.
+// forward: the intent is made durable, then the request goes out, to another
+// backend if the first cannot answer; the client has not seen a byte until one
+// does. cancel ends the work upstream; so does the client's leaving.
 func (c *call) forward() (*http.Response, context.CancelFunc, *refusal) {
 	if err := c.intent(); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(c.r.Context())
 	c.sent = c.g.cfg.Now()
-	resp, err := c.backend.Send(ctx, backend.Request{
-		Route: c.target, Deployment: c.deployment, Header: c.r.Header, Body: c.body, Peeked: c.peeked,
-	})
-	if err == nil && resp.StatusCode < http.StatusOK {
+	resp, err := c.ask(ctx)
+	for backend.Elsewhere(resp, err) && ctx.Err() == nil && c.next(resp, err) {
+		resp, err = c.ask(ctx)
+	}
+	switched := c.target.Operation == openai.Realtime && err == nil && resp.StatusCode == http.StatusSwitchingProtocols
+	if err == nil && resp.StatusCode < http.StatusOK && !switched {
 		_ = resp.Body.Close()
 		err = fault.New(fault.Upstream, "the backend changed protocols")
 	}
 	if err != nil {
 		cancel()
 		return nil, nil, c.unanswered(err)
+	}
+	if no := c.sooner(resp); no != nil {
+		_ = resp.Body.Close()
+		cancel()
+		return nil, nil, no
 	}
 	return resp, cancel, nil
 }

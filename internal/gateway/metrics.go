@@ -17,6 +17,10 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	tokens   *prometheus.CounterVec
 	upstream *prometheus.HistogramVec
+	first    *prometheus.HistogramVec
+	speed    *prometheus.HistogramVec
+	retries  *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 	inFlight prometheus.Gauge
 }
 
@@ -35,6 +39,24 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help:    "Time from sending a request to a backend until its answer ended.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
 		}, []string{"backend", "operation"}),
+		first: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ostiary_gateway_first_token_seconds",
+			Help:    "Time from sending a request to the backend that answers it until the first text of its stream went to the client.",
+			Buckets: []float64{.05, .1, .2, .35, .5, .75, 1, 1.5, 2.5, 5, 10, 30, 60},
+		}, []string{"workload", "operation", "backend"}),
+		speed: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ostiary_gateway_tokens_per_second",
+			Help:    "Tokens of a whole stream after its first, by the backend's count and without reasoning, by the time from its first text to its end.",
+			Buckets: []float64{5, 10, 20, 30, 40, 60, 80, 120, 160, 250, 500},
+		}, []string{"workload", "operation", "backend"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ostiary_gateway_retries_total",
+			Help: "Calls that went on to another backend, by the backend that could not answer and why: throttled, failed, unreachable.",
+		}, []string{"backend", "reason"}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ostiary_gateway_limited_total",
+			Help: "Calls refused because of their workload's limits, by the limit: requests, tokens.",
+		}, []string{"workload", "limit"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ostiary_gateway_in_flight", Help: "Calls under way.",
 		}),
@@ -42,7 +64,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, collector := range []prometheus.Collector{m.requests, m.tokens, m.upstream, m.inFlight} {
+	for _, collector := range []prometheus.Collector{m.requests, m.tokens, m.upstream, m.first, m.speed, m.retries, m.limited, m.inFlight} {
 		if err := reg.Register(collector); err != nil {
 			return nil, err
 		}
@@ -63,10 +85,26 @@ func (m *metrics) count(workload, operation string, u ledger.Usage) {
 	add("reasoning", u.Reasoning)
 }
 
+// pace notes how quickly a stream came.
+func (c *call) pace(workload, operation string) {
+	res := &c.result
+	if res.FirstToken.IsZero() {
+		return
+	}
+	labels := []string{workload, operation, c.backend.Name()}
+	c.g.metrics.first.WithLabelValues(labels...).Observe(res.FirstToken.Sub(c.sent).Seconds())
+	tokens, took := res.Usage.Completion-res.Usage.Reasoning-1, c.told.Sub(res.FirstToken)
+	if !res.Usage.Estimated && tokens > 0 && took > 0 {
+		c.g.metrics.speed.WithLabelValues(labels...).Observe(float64(tokens) / took.Seconds())
+	}
+}
+
 // end gives back what the call held, and tells metrics and log of it: ids and
 // numbers, and names that policy knows.
 func (c *call) end() {
 	c.g.budget.Release(c.reserved)
+	c.attempt.Release()
+	c.allowance.Settle(c.result.Usage.Total)
 	m, res := c.g.metrics, c.result
 	workload, operation := cmp.Or(c.who.Workload, "none"), c.operation()
 	class := "none"
@@ -79,6 +117,7 @@ func (c *call) end() {
 	now := c.g.cfg.Now()
 	if !c.sent.IsZero() {
 		m.upstream.WithLabelValues(c.backend.Name(), operation).Observe(now.Sub(c.sent).Seconds())
+		c.pace(workload, operation)
 	}
 	if c.g.cfg.Logger.Enabled(c.r.Context(), slog.LevelInfo) {
 		c.log(now, workload, operation)

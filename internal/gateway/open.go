@@ -10,6 +10,7 @@ import (
 
 	"github.com/ostiary/ostiary/internal/backend"
 	"github.com/ostiary/ostiary/internal/identity"
+	"github.com/ostiary/ostiary/internal/limit"
 	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/pki"
 	"github.com/ostiary/ostiary/internal/policy"
@@ -21,23 +22,18 @@ import (
 // MemberHandler at Members.Listen, runs Run beside them, and calls Close in the
 // end. A nil logger or registerer means none.
 func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer) (*Gateway, error) {
-	cfg := Config{Prices: s.Prices, MaxBody: int64(s.MaxBody), BodyBudget: int64(s.BodyBudget), Logger: logger, Metrics: metrics}
+	cfg := Config{MaxBody: int64(s.MaxBody), BodyBudget: int64(s.BodyBudget), Logger: logger, Metrics: metrics}
 	var err error
-	if cfg.Identity, err = s.identity(logger); err != nil {
+	if cfg.Rules, err = s.rules(logger); err != nil {
 		return nil, err
 	}
-	if cfg.Policy, err = policy.New(s.Workloads); err != nil {
-		return nil, err
-	}
-	if cfg.Backends, err = backend.NewPool(s.Backends); err != nil {
-		return nil, err
-	}
-	runs := []func(context.Context) error{cfg.Identity.Run}
+	var runs []func(context.Context) error
 	if s.Members != nil {
 		member, err := membership.Load(s.Members.Directory, logger)
 		if err != nil {
 			return nil, err
 		}
+		member.SetMaxAge(s.Members.Revocation.MaxAge)
 		cfg.Member = member
 		runs = append(runs, member.Run)
 	}
@@ -53,7 +49,24 @@ func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer
 	}
 	g.close = book.close
 	g.runs = append(runs, book.run)
+	g.settings = s
 	return g, nil
+}
+
+// rules opens what a reload replaces.
+func (s *Settings) rules(logger *slog.Logger) (r Rules, err error) {
+	if r.Identity, err = s.identity(logger); err != nil {
+		return r, err
+	}
+	if r.Policy, err = policy.New(s.Workloads); err != nil {
+		return r, err
+	}
+	r.Prices, r.Aliases, r.Limits = s.Prices, s.Aliases, map[string]limit.Limits{}
+	for _, w := range s.Workloads {
+		r.Limits[w.Name] = limit.Limits(w.Limits)
+	}
+	r.Backends, err = backend.NewPool(backend.Config{Backends: s.Backends, Logger: logger})
+	return r, err
 }
 
 // identity opens what tells who calls.
@@ -91,7 +104,7 @@ func (s *Settings) identity(logger *slog.Logger) (*identity.Identifier, error) {
 // calls delivered to sinks) until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range g.runs {
+	for _, run := range append(g.runs, g.rules.run) {
 		group.Go(func() error { return run(ctx) })
 	}
 	group.Go(func() error { <-ctx.Done(); return nil })

@@ -66,7 +66,7 @@ func (c *call) record(a *answer) {
 	c.result.ErrorCode = found.ErrorCode
 	c.result.ContentFilter = found.Filters
 	c.result.Usage = c.usage(found)
-	c.result.Cost = c.g.cfg.prices.of(found.Model, c.deployment, c.result.Usage)
+	c.result.Cost = c.rules.prices.of(found.Model, c.deployment, c.result.Usage)
 	if a.aborted == "" && a.held > 0 {
 		c.began()
 		_, _ = a.kept.Write(a.buf[:a.held])
@@ -81,6 +81,9 @@ func (c *call) record(a *answer) {
 func (c *call) outcome() error {
 	ctx, cancel := c.recordContext()
 	defer cancel()
+	if name := c.backend.Name(); name != c.noted.Backend {
+		c.result.Backend = name
+	}
 	return c.recorded(c.g.cfg.Ledger.Outcome(ctx, c.id, c.result))
 }
 
@@ -96,14 +99,13 @@ func (c *call) usage(found openai.Answer) ledger.Usage {
 	if refused || c.target.Operation == openai.Models {
 		return ledger.Usage{}
 	}
-	u := ledger.Usage{
-		Prompt:     (c.peeked.TextBytes + bytesPerToken - 1) / bytesPerToken,
-		Completion: (found.TextBytes + bytesPerToken - 1) / bytesPerToken,
-		Estimated:  true,
-	}
+	u := ledger.Usage{Prompt: estimated(c.peeked.TextBytes), Completion: estimated(found.TextBytes), Estimated: true}
 	u.Total = u.Prompt + u.Completion
 	return u
 }
+
+// estimated is about how many tokens a text of n bytes has.
+func estimated(n int64) int64 { return (n + bytesPerToken - 1) / bytesPerToken }
 
 func (c *call) operation() string {
 	if !c.routed {

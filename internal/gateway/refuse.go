@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -49,9 +51,29 @@ func (c *call) unanswered(err error) *refusal {
 		c.result.Aborted = clientLeft
 		return &refusal{why: clientLeft}
 	}
-	c.result.Aborted = upstreamFailed
 	c.g.cfg.Logger.Warn("a backend did not answer", "call", c.id, "backend", c.backend.Name(), "error", err)
+	if lack := c.round.Lack(); lack.Throttled { // another would, in a while
+		return &refusal{openai.RequestsLimited(lack.Retry, openai.Quota{}, openai.Quota{}), whyThrottled}
+	}
+	c.result.Aborted = upstreamFailed
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &refusal{openai.Error{Status: http.StatusGatewayTimeout, Code: "Timeout", Message: "The model's server did not answer in time."}, fault.PublicText(err)}
+	}
 	return &refusal{openai.Error{Status: http.StatusBadGateway, Code: "BadGateway", Message: "The model's server did not answer."}, fault.PublicText(err)}
+}
+
+const whyThrottled = "every backend that is well is throttled"
+
+// unavailable is for a call that no backend can take now.
+func (c *call) unavailable() *refusal {
+	lack := c.round.Lack()
+	if lack.Throttled {
+		return &refusal{openai.RequestsLimited(lack.Retry, openai.Quota{}, openai.Quota{}), whyThrottled}
+	}
+	return &refusal{openai.Error{
+		Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", RetryAfter: max(lack.Retry, time.Second),
+		Message: "No server of the model is available at the moment. Please try again later.",
+	}, "no backend is well"}
 }
 
 // refuse records a call that was not forwarded, and answers it. Where that
@@ -61,6 +83,7 @@ func (c *call) refuse(no *refusal) {
 	if c.decision.Why == "" || c.decision.Allowed {
 		c.decision.Why = no.why
 	}
+	c.backend = nil // it was not forwarded, though one may have been chosen
 	c.noted = c.callRecord()
 	c.setResult(no.answer)
 	ctx, cancel := c.recordContext()

@@ -174,14 +174,14 @@ func newRig(t testing.TB, stub http.HandlerFunc, change ...func(*Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := backend.NewPool([]backend.Settings{{
+	pool, err := backend.NewPool(backend.Config{Backends: []backend.Settings{{
 		Name: "stub", URL: r.upstream.URL, APIKey: secretRef(t, upstreamKey), Deployments: []string{"gpt-4o*", "text*", "whisper"},
-	}})
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := Config{
-		Identity: ids, Policy: rules, Backends: pool, Ledger: r.book, Metrics: r.registry,
+		Rules: Rules{Identity: ids, Policy: rules, Backends: pool}, Ledger: r.book, Metrics: r.registry,
 		Logger: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {
@@ -199,7 +199,7 @@ const (
 	chatPath   = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 	v1Chat     = "/openai/v1/chat/completions"
 	chatBody   = `{"model":"gpt-4o","messages":[{"role":"user","content":"What is Ockham's Razor?"}]}`
-	streamBody = `{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"What is Ockham's Razor?"}]}`
+	streamBody = `{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"What is Ockham's Razor?"}]}`
 	chatAnswer = `{"choices":[{"finish_reason":"stop","index":0,"message":{"content":"Plurality should not be posited.","role":"assistant"}}],"model":"gpt-4o-2024","usage":{"completion_tokens":7,"prompt_tokens":6,"total_tokens":13}}` + "\n"
 	chatStream = "data: {\"choices\":[],\"id\":\"\",\"model\":\"\",\"prompt_filter_results\":[]}\n\n" +
 		"data: {\"choices\":[{\"delta\":{\"content\":\"Plurality\"},\"finish_reason\":null}],\"model\":\"gpt-4o-2024\"}\n\n" +

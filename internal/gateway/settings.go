@@ -3,15 +3,19 @@ package gateway
 import (
 	"crypto/tls"
 	"fmt"
+	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/backend"
 	"github.com/ostiary/ostiary/internal/config"
-	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/httpd"
 	"github.com/ostiary/ostiary/internal/identity"
+	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/policy"
+	"github.com/ostiary/ostiary/internal/revocation"
 )
 
 // Settings is the section `gateway` of the configuration file.
@@ -19,7 +23,7 @@ type Settings struct {
 	Listen  string   `yaml:"listen" doc:"address and port for callers with tokens and keys; default none"`
 	TLS     *TLS     `yaml:"tls" doc:"certificate of that listener; without it only a loopback address or a Unix socket may be listened on"`
 	Members *Members `yaml:"members" doc:"the listener for portal members; default none"`
-	Admin   string   `yaml:"admin" doc:"private listener for /healthz, /readyz and /metrics; default none"`
+	Admin   string   `yaml:"admin" doc:"private listener for /healthz, /readyz, /metrics and profiles; default none"`
 
 	Entra        []identity.Entra       `yaml:"entra" doc:"tenants whose tokens are accepted"`
 	OIDC         []identity.OIDC        `yaml:"oidc" doc:"other issuers whose tokens are accepted"`
@@ -27,7 +31,8 @@ type Settings struct {
 	Keys         []identity.Key         `yaml:"keys" doc:"gateway keys, by their hashes"`
 	KeysFile     string                 `yaml:"keys_file" doc:"file with more of them, as ostiary key create makes it; a change takes effect in seconds"`
 	Workloads    []policy.Workload      `yaml:"workloads" config:"required" doc:"who may call what"`
-	Backends     []backend.Settings     `yaml:"backends" config:"required" doc:"servers that answer; the first that serves a deployment is used"`
+	Backends     []backend.Settings     `yaml:"backends" config:"required" doc:"servers that answer: of those that serve a deployment and are well, by priority and weight"`
+	Aliases      map[string]string      `yaml:"aliases" doc:"names that clients may use, and the deployments they stand for; policy and backends know the deployments alone"`
 	Ledger       LedgerSettings         `yaml:"ledger" config:"required" doc:"where calls are recorded"`
 
 	Prices []Price `yaml:"prices" doc:"what tokens cost, for the records; the first that fits counts; default no cost"`
@@ -46,6 +51,8 @@ type TLS struct {
 type Members struct {
 	Listen    string `yaml:"listen" config:"required" doc:"address and port; the outlet's target"`
 	Directory string `yaml:"directory" config:"required" doc:"the gateway's member directory, as portal enroll made it"`
+
+	Revocation revocation.Settings `yaml:"revocation" doc:"what to do when nothing is heard of the authority"`
 }
 
 // Check reports what the types cannot.
@@ -62,6 +69,7 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	if s.Certificates != nil && s.TLS == nil {
 		report("certificates", "without TLS nobody can show one", "add tls")
 	}
+	s.checkAliases(report)
 	s.Ledger.checkCapture(s.Workloads, report)
 	for i, k := range s.Keys {
 		known := slices.ContainsFunc(s.Workloads, func(w policy.Workload) bool { return w.Name == k.Workload })
@@ -78,6 +86,20 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	}
 }
 
+// checkAliases refuses names that no path could hold, and aliases of aliases.
+func (s *Settings) checkAliases(report func(path, what, fix string)) {
+	for _, alias := range slices.Sorted(maps.Keys(s.Aliases)) {
+		to := s.Aliases[alias]
+		inBody := strings.ReplaceAll(alias, "/", "-") // where names such as azure/gpt-4o are usual
+		if !openai.IsDeployment(inBody) || !openai.IsDeployment(to) {
+			report("aliases."+alias, "not a name of a deployment", "write names such as gpt-4o: letters, digits, and any of - . _ ~ : @")
+		}
+		if _, chained := s.Aliases[to]; chained && to != alias {
+			report("aliases."+alias, "stands for another alias", "name the deployment itself")
+		}
+	}
+}
+
 // private says whether only this machine reaches the address.
 func private(address string) bool {
 	host, _, err := net.SplitHostPort(address)
@@ -85,14 +107,24 @@ func private(address string) bool {
 	return strings.HasPrefix(address, "unix:") || err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// ServerTLS reads the main listener's certificate; nil without one.
-func (s *Settings) ServerTLS() (*tls.Config, error) {
+// ServerTLS reads the main listener's certificate, and what client certificates
+// are held to; nil without one. It follows the files: a certificate that is
+// replaced is served within seconds. A nil logger means none.
+func (s *Settings) ServerTLS(logger *slog.Logger) (*tls.Config, error) {
 	if s.TLS == nil {
 		return nil, nil //nolint:nilnil // plain HTTP, which Check allows on private addresses
 	}
-	cert, err := tls.LoadX509KeyPair(s.TLS.Certificate, s.TLS.Key)
+	files := []string{s.TLS.Certificate, s.TLS.Key}
+	if s.Certificates != nil {
+		files = append(files, s.Certificates.CA)
+	}
+	return httpd.FollowTLS(files, s.loadTLS, logger)
+}
+
+func (s *Settings) loadTLS() (*tls.Config, error) {
+	cert, err := httpd.Certificate(s.TLS.Certificate, s.TLS.Key)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "cannot read the gateway's certificate").At(s.TLS.Certificate).Because(err)
+		return nil, err
 	}
 	server := &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"},

@@ -48,7 +48,7 @@ func TestDocumentedExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := d.Gateway
-	if s.Listen != "0.0.0.0:8443" || s.MaxBody != DefaultMaxBody || s.BodyBudget != DefaultBodyBudget || len(s.Workloads) != 3 || len(s.Backends) != 2 || s.Keys[0].Expires.Year() != 2027 || s.Backends[0].ManagedIdentity == nil {
+	if s.Listen != "0.0.0.0:8443" || s.MaxBody != DefaultMaxBody || s.BodyBudget != DefaultBodyBudget || len(s.Workloads) != 3 || len(s.Backends) != 3 || s.Keys[0].Expires.Year() != 2027 || s.Backends[0].ManagedIdentity == nil {
 		t.Errorf("%+v", s)
 	}
 	if _, err := policy.New(s.Workloads); err != nil {
@@ -179,7 +179,7 @@ gateway:
 	if got := call(token("https://management.azure.com")); got != 401 {
 		t.Errorf("a token for something else: %d", got)
 	}
-	if conf, err := d.Gateway.ServerTLS(); conf != nil || err != nil {
+	if conf, err := d.Gateway.ServerTLS(nil); conf != nil || err != nil {
 		t.Error(conf, err)
 	}
 	if _, err := FromSettings(*d.Gateway, nil, nil); fault.KindOf(err) != fault.Conflict {
@@ -239,7 +239,7 @@ func TestFromSettingsFails(t *testing.T) {
 		}
 	}
 	s := Settings{TLS: &TLS{Certificate: "/nonexistent"}}
-	if _, err := s.ServerTLS(); fault.KindOf(err) != fault.Invalid {
+	if _, err := s.ServerTLS(nil); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
 	}
 	if _, err := New(Config{}); fault.KindOf(err) != fault.Invalid {

@@ -20,8 +20,8 @@ import (
 	"github.com/ostiary/ostiary/internal/pki"
 )
 
-// serve runs a handler on address and returns its listener's.
-func serve(t *testing.T, address string, h http.Handler, config *tls.Config, log *slog.Logger) (net.Addr, func() error) {
+// start runs a handler on address and returns its listener's.
+func start(t *testing.T, address string, h http.Handler, config *tls.Config, log *slog.Logger) (net.Addr, func() error) {
 	t.Helper()
 	ln, err := Listen(address)
 	if err != nil {
@@ -37,7 +37,7 @@ func serve(t *testing.T, address string, h http.Handler, config *tls.Config, log
 
 func TestUnixSocketIsPrivateAndReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	_, stop := serve(t, "unix:"+path, http.NotFoundHandler(), nil, nil)
+	_, stop := start(t, "unix:"+path, http.NotFoundHandler(), nil, nil)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("the socket: %v, %v", info, err)
 	}
@@ -78,7 +78,7 @@ func TestAdmin(t *testing.T) {
 	ready := errors.New("not yet")
 	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "api") })
 	path := filepath.Join(t.TempDir(), "s")
-	serve(t, "unix:"+path, Admin(reg, func() error { return ready }, api), nil, nil)
+	start(t, "unix:"+path, Admin(reg, func() error { return ready }, api), nil, nil)
 	client := UnixClient(path)
 	get := func(p string) (int, string) {
 		resp, err := client.Get("http://admin" + p)
@@ -89,7 +89,7 @@ func TestAdmin(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(body)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/metrics": 200, "/admin/v1/x": 200, "/debug": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/metrics": 200, "/admin/v1/x": 200, "/debug": 404, "/debug/pprof/": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 200} {
 		if got, body := get(path); got != want || strings.Contains(body, "not yet") {
 			t.Errorf("%s: %d %q, want %d", path, got, body, want)
 		}
@@ -119,7 +119,7 @@ func TestProtocolsFollowTheConfiguration(t *testing.T) {
 		want      string
 	}{{[]string{"h2", "http/1.1"}, "HTTP/2.0"}, {[]string{"http/1.1"}, "HTTP/1.1"}} {
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) })
-		addr, _ := serve(t, "127.0.0.1:0", h, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: c.protocols}, nil)
+		addr, _ := start(t, "127.0.0.1:0", h, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: c.protocols}, nil)
 		client := http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pki.Pool(ca.Certificate())}}}
 		resp, err := client.Get("https://" + addr.String())
 		if err != nil {
@@ -138,7 +138,7 @@ func TestProtocolsFollowTheConfiguration(t *testing.T) {
 func TestStrangersAreBoundedAndUnquoted(t *testing.T) {
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	addr, stop := serve(t, "127.0.0.1:0", http.NotFoundHandler(), nil, log)
+	addr, stop := start(t, "127.0.0.1:0", http.NotFoundHandler(), nil, log)
 	req, _ := http.NewRequest(http.MethodGet, "http://"+addr.String()+"/?api-key=canary", nil)
 	req.Header.Set("X-Big", strings.Repeat("canary", 20<<10))
 	resp, err := http.DefaultClient.Do(req)

@@ -150,6 +150,9 @@ func missingKey(dir string, from uint64, subject pseudonym, where string) error 
 		}
 		return nil
 	})
+	if err == nil && at.IsZero() && Restored(dir) {
+		return fault.New(fault.NotFound, "the body's key is gone, and nothing opens it: its subject was forgotten when nobody could write to this log any more").At(where)
+	}
 	if err == nil && at.IsZero() {
 		return fault.New(fault.Unavailable, "the file of the body's key is missing, and no record says that its subject was forgotten").
 			At(where).Fix("restore the ledger's keys from a copy")

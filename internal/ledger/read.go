@@ -16,8 +16,8 @@ import (
 // work; a block that is incomplete at the very end is left out. Damage, and an
 // error of visit, end it. A payload must not be kept or changed.
 //
-// Entries that were pruned, or given up by a repair, are passed over: their
-// indices are missing. Extent says where a log begins.
+// Entries that were pruned, given up by a repair, or not there any more when
+// the log was restored, are passed over: their indices are missing. Extent says where a log begins.
 func ReadLog(dir string, from uint64, visit func(index uint64, payload []byte) error) error {
 	r, err := newReader(disk{}, dir, from, visit)
 	if err != nil {
@@ -160,6 +160,10 @@ func (r *reader) drain() error {
 		if fresh {
 			continue
 		}
+		if rest == 0 && next.first > r.scan.next && r.mayLack() {
+			r.begin(next)
+			continue
+		}
 		if rest > 0 || next.first != r.scan.next {
 			p := Problem{
 				First: r.scan.next, Last: max(next.first, r.scan.next+1) - 1,
@@ -169,6 +173,13 @@ func (r *reader) drain() error {
 		}
 		r.part, r.offset = next, 0
 	}
+}
+
+// mayLack says whether the log is a copy that was brought back with what was
+// left of it: verify names what it lacks, and readers go on behind.
+func (r *reader) mayLack() bool {
+	_, err := r.fs.Stat(join(r.dir, restoredName))
+	return err == nil
 }
 
 var errUnread = errors.New("damaged or missing")

@@ -109,6 +109,7 @@ type Result struct {
 
 	Region     string `json:"region,omitempty"`      // where it was served, x-ms-region
 	Retries    int    `json:"retries,omitempty"`     // attempts beyond the first
+	Backend    string `json:"backend,omitempty"`     // the last that was tried, where it is not the intent's
 	Response   Body   `json:"response"`              // as sent to the client, as far as it got
 	UpstreamID string `json:"upstream_id,omitempty"` // apim-request-id or x-request-id
 	Aborted    string `json:"aborted,omitempty"`     // why the answer is partial: client-left, upstream-failed

@@ -13,14 +13,15 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/revocation"
 )
 
 // The files of a member's directory.
@@ -29,6 +30,8 @@ const (
 	certFile   = "member.pem"
 	rootsFile  = "roots.pem"
 	originFile = "authority.json"
+
+	revocationsFile = "revocations.json" // the newest list seen; its time is when it was last confirmed
 )
 
 // origin is where the certificate came from and is renewed.
@@ -43,17 +46,21 @@ type origin struct {
 type Member struct {
 	dir    string
 	id     pki.ID
-	key    *ecdsa.PrivateKey
 	origin origin
 	pin    [32]byte
+	keeper *revocation.Keeper
 	log    *slog.Logger
 	now    func() time.Time
-	state  atomic.Pointer[state]
+
+	writing sync.Mutex // held while the directory is read or written
+	state   atomic.Pointer[state]
 }
 
 type state struct {
+	key   *ecdsa.PrivateKey
 	cert  tls.Certificate
 	roots *x509.CertPool
+	due   time.Time // for renewal, by our clock
 }
 
 // Enroll redeems a ticket for the node whose directory is dir. The key is
@@ -75,8 +82,9 @@ func Enroll(ctx context.Context, ticket Ticket, dir string) (pki.ID, error) {
 	if err != nil {
 		return pki.ID{}, err
 	}
-	answer, err := post(ctx, client(ticket.Pin, ticket.Project), ticket.Authority, EnrollPath,
-		EnrollRequest{Code: ticket.Code.Reveal(), Request: request})
+	var answer Membership
+	err = post(ctx, client(ticket.Pin, ticket.Project, nil), ticket.Authority, EnrollPath,
+		EnrollRequest{Code: ticket.Code.Reveal(), Request: request}, &answer)
 	if err != nil {
 		return pki.ID{}, err
 	}
@@ -156,30 +164,35 @@ func Load(dir string, log *slog.Logger) (*Member, error) {
 		return nil, missing.Because(errors.New("authority.json has no proper pin"))
 	}
 	m.pin = [32]byte(pin)
-	if m.key, err = pki.ReadKey(filepath.Join(dir, keyFile)); err != nil {
-		return nil, missing.Because(err)
-	}
 	if err := m.reload(); err != nil {
 		return nil, missing.Because(err)
 	}
+	root, err := m.root()
+	if err != nil {
+		return nil, missing.Because(err)
+	}
+	m.keeper = revocation.New(revocation.Config{
+		Path: filepath.Join(dir, revocationsFile), Root: root, Since: m.received(m.state.Load().cert.Leaf), Logger: log,
+	})
 	return m, nil
 }
 
-// reload reads certificate and roots, and puts them in use together.
+// reload reads key, certificate and roots, and puts them in use together.
 func (m *Member) reload() error {
-	certPEM, err := os.ReadFile(filepath.Join(m.dir, certFile))
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	if err := settleRotation(m.dir); err != nil {
+		return err
+	}
+	key, err := pki.ReadKey(filepath.Join(m.dir, keyFile))
 	if err != nil {
 		return err
 	}
-	certs, err := pki.ParseCertificates(certPEM)
+	certs, err := readCertificates(filepath.Join(m.dir, certFile))
 	if err != nil {
 		return err
 	}
-	rootsPEM, err := os.ReadFile(filepath.Join(m.dir, rootsFile))
-	if err != nil {
-		return err
-	}
-	roots, err := pki.ParseCertificates(rootsPEM)
+	roots, err := readCertificates(filepath.Join(m.dir, rootsFile))
 	if err != nil {
 		return err
 	}
@@ -187,15 +200,41 @@ func (m *Member) reload() error {
 	if err != nil {
 		return err
 	}
-	if m.id != (pki.ID{}) && m.id != id {
+	if m.state.Load() == nil {
+		m.id = id
+	}
+	if m.id != id {
 		return fault.New(fault.Upstream, "the renewed certificate names another member: "+id.String())
 	}
-	m.id = id
 	m.state.Store(&state{
-		cert:  tls.Certificate{Certificate: [][]byte{certs[0].Raw}, PrivateKey: m.key, Leaf: certs[0]},
+		key:   key,
+		cert:  tls.Certificate{Certificate: [][]byte{certs[0].Raw}, PrivateKey: key, Leaf: certs[0]},
 		roots: pki.Pool(roots...),
+		due:   m.dueAt(certs[0], key),
 	})
 	return nil
+}
+
+func readCertificates(path string) ([]*x509.Certificate, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return pki.ParseCertificates(data)
+}
+
+// root is the one that the ticket pinned.
+func (m *Member) root() (*x509.Certificate, error) {
+	roots, err := readCertificates(filepath.Join(m.dir, rootsFile))
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
+		if pki.Fingerprint(root) == m.pin {
+			return root, nil
+		}
+	}
+	return nil, errors.New("roots.pem lacks the root that the ticket pinned")
 }
 
 // ID is the member's name.
@@ -219,56 +258,12 @@ func (m *Member) Expires() time.Time { return m.state.Load().cert.Leaf.NotAfter 
 // Roots are the authorities whose members we accept.
 func (m *Member) Roots() *x509.CertPool { return m.state.Load().roots }
 
-// Run renews the certificate at half of its life, give or take a tenth, until
-// ctx ends. While the authority is away it tries again, ever more slowly; the
-// old certificate serves until it expires, and renewal works after that too.
-func (m *Member) Run(ctx context.Context) error {
-	retry := time.Second
-	for {
-		wait := m.untilRenewal()
-		if retry > time.Second {
-			wait = retry/2 + mathrand.N(retry) // full jitter around the backoff
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-		if err := m.Renew(ctx); err != nil && ctx.Err() == nil {
-			m.log.Warn("certificate not renewed", "member", m.id.String(), "expires", m.Expires(), "err", err)
-			retry = min(retry*2, 10*time.Minute)
-			continue
-		}
-		retry = time.Second
-	}
-}
+// Standing says who has been revoked.
+func (m *Member) Standing() pki.Standing { return m.keeper }
 
-func (m *Member) untilRenewal() time.Duration {
-	leaf := m.state.Load().cert.Leaf
-	life := leaf.NotAfter.Sub(leaf.NotBefore)
-	at := leaf.NotBefore.Add(life/2 + mathrand.N(life/5+1) - life/10)
-	return max(at.Sub(m.now()), 0)
-}
+// Revocations is what we know of revocations.
+func (m *Member) Revocations() revocation.State { return m.keeper.State() }
 
-// Renew asks for a new certificate now.
-func (m *Member) Renew(ctx context.Context) error {
-	request, err := pki.Request(m.key)
-	if err != nil {
-		return err
-	}
-	answer, err := post(ctx, client(m.pin, m.origin.Project), m.origin.Authority, RenewPath, RenewRequest{request})
-	if err != nil {
-		return err
-	}
-	if answer.ID != m.id.String() {
-		return fault.New(fault.Upstream, "the authority answered for another member")
-	}
-	if err := store(m.dir, answer, m.key, m.pin); err != nil {
-		return err
-	}
-	if err := m.reload(); err != nil {
-		return err
-	}
-	m.log.Info("certificate renewed", "member", m.id.String(), "expires", m.Expires())
-	return nil
-}
+// SetMaxAge says how long after the authority's last word members are still
+// trusted; 0 means a day.
+func (m *Member) SetMaxAge(d time.Duration) { m.keeper.SetMaxAge(d) }

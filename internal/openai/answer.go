@@ -15,7 +15,7 @@ type Answer struct {
 	Usage         Usage
 	Filters       Filters
 	Counted       bool  // the backend sent a usage
-	TextBytes     int64 // length of the answer's text as written, for an estimate
+	TextBytes     int64 // length of the answer's text in UTF-8, for an estimate
 }
 
 const (
@@ -63,6 +63,10 @@ type reader struct {
 	usage     []byte    // the last usage object, decoded once at the end
 	filters   [2][]byte // the last filter result of each side, which most events of a stream repeat
 	source    string    // which side the response's filter in hand looked at
+
+	usages    int  // members usage at the top of the document in hand
+	usageAt   Span // the last one's value
+	nullUsage bool
 }
 
 func (r *reader) member(parent place, key []byte) place {
@@ -166,7 +170,7 @@ func responseMember(key []byte) place {
 	return nowhere
 }
 
-func (r *reader) value(at place, raw []byte, _, _ int64) {
+func (r *reader) value(at place, raw []byte, start, end int64) {
 	switch at {
 	case atAnswerModel:
 		name := unquote(raw) // empty in Azure's first event
@@ -174,6 +178,10 @@ func (r *reader) value(at place, raw []byte, _, _ int64) {
 			r.found.Model = string(name)
 		}
 	case atUsage:
+		if r.depth == 1 {
+			r.usages++
+			r.usageAt, r.nullUsage = Span{int(start), int(end)}, string(raw) == "null"
+		}
 		if len(raw) > 0 && raw[0] == '{' {
 			r.usage = append(r.usage[:0], raw...)
 		}

@@ -73,9 +73,9 @@ func TestErrorsToTheByte(t *testing.T) {
 		body string
 	}{
 		{BadToken(), 401, `{"statusCode":401,"message":"Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired."}`},
-		{BadKey(), 401, `{"error":{"code":"401","message": "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}}`},
-		{PermissionDenied(), 401, `{"error":{"code":"PermissionDenied","message": "Principal does not have access to API/Operation."}}`},
-		{DeploymentNotFound(), 404, `{"error":{"code":"DeploymentNotFound","message": "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again."}}`},
+		{BadKey(), 401, `{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}}`},
+		{PermissionDenied(), 401, `{"error":{"code":"PermissionDenied","message":"Principal does not have access to API/Operation."}}`},
+		{DeploymentNotFound(), 404, "{\n  \"error\": {\n    \"type\": \"invalid_request_error\",\n    \"code\": \"DeploymentNotFound\",\n    \"message\": \"The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again.\"\n  }\n}"},
 		{ResourceNotFound(), 404, `{"error":{"code":"404","message": "Resource not found"}}`},
 		{Error{Status: 503, Code: "ServiceUnavailable", Message: `a "b" <c>`, RetryAfter: 1500 * time.Millisecond}, 503, `{"error":{"code":"ServiceUnavailable","message": "a \"b\" <c>"}}`},
 	}

@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,8 +15,11 @@ type Error struct {
 	Code       string
 	Message    string
 	RetryAfter time.Duration // rounded up to whole seconds; zero sends no retry advice
+	Header     http.Header   // more of it; nil for none
 
-	bare bool // without the envelope, as Azure refuses a token
+	bare     bool // without the envelope, as Azure refuses a token
+	tight    bool // no space after "message":, as Azure's authentication writes
+	indented bool // and with the type, as Azure refuses a deployment since 2026
 }
 
 // BadToken is Azure's answer to no token or a bad one: it has no envelope.
@@ -26,20 +30,20 @@ func BadToken() Error {
 
 // BadKey is Azure's answer to an unknown api-key.
 func BadKey() Error {
-	return Error{Status: http.StatusUnauthorized, Code: "401",
+	return Error{Status: http.StatusUnauthorized, Code: "401", tight: true,
 		Message: "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}
 }
 
 // PermissionDenied is Azure's answer to a known caller without the role: a
 // 401, not a 403.
 func PermissionDenied() Error {
-	return Error{Status: http.StatusUnauthorized, Code: "PermissionDenied",
+	return Error{Status: http.StatusUnauthorized, Code: "PermissionDenied", tight: true,
 		Message: "Principal does not have access to API/Operation."}
 }
 
 // DeploymentNotFound is Azure's answer to a deployment that does not exist.
 func DeploymentNotFound() Error {
-	return Error{Status: http.StatusNotFound, Code: "DeploymentNotFound",
+	return Error{Status: http.StatusNotFound, Code: "DeploymentNotFound", indented: true,
 		Message: "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please wait a moment and try again."}
 }
 
@@ -55,6 +59,13 @@ func (e Error) Body() []byte {
 	if e.bare {
 		return []byte(`{"statusCode":` + strconv.Itoa(e.Status) + `,"message":` + quoteJSON(e.Message) + `}`)
 	}
+	if e.indented {
+		return []byte("{\n  \"error\": {\n    \"type\": \"invalid_request_error\",\n    \"code\": " + quoteJSON(e.Code) +
+			",\n    \"message\": " + quoteJSON(e.Message) + "\n  }\n}")
+	}
+	if e.tight {
+		return []byte(`{"error":{"code":` + quoteJSON(e.Code) + `,"message":` + quoteJSON(e.Message) + `}}`)
+	}
 	return []byte(`{"error":{"code":` + quoteJSON(e.Code) + `,"message": ` + quoteJSON(e.Message) + `}}`)
 }
 
@@ -62,17 +73,20 @@ func (e Error) Body() []byte {
 func (e Error) Write(w http.ResponseWriter) {
 	body := e.Body()
 	h := w.Header()
+	maps.Copy(h, e.Header)
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	if e.RetryAfter > 0 {
-		seconds := (e.RetryAfter + time.Second - 1) / time.Second
-		h.Set("Retry-After", strconv.Itoa(int(seconds)))
-		h.Set("Retry-After-Ms", strconv.Itoa(int(seconds)*1000))
+		seconds := wholeSeconds(e.RetryAfter)
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+		h.Set("Retry-After-Ms", strconv.FormatInt(seconds*1000, 10))
 	}
 	w.WriteHeader(e.Status)
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
+
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 func quoteJSON(s string) string {
 	var b bytes.Buffer

@@ -44,6 +44,24 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
+// hexDigit is the value of a digit that isHex.
+func hexDigit(c byte) uint8 {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}
+
+// escapedSize is how long the character of a \u escape is in UTF-8, by the
+// upper half of its code point: of a surrogate half of a pair's four bytes.
+// ASCII, which hardly anybody escapes so, is taken for two.
+func escapedSize(point uint8) int64 {
+	if point < 0x08 || point >= 0xd8 && point < 0xe0 {
+		return 2
+	}
+	return 3
+}
+
 // unquote gives the text of a JSON string; nil stays nil. Only a string with
 // an escape is decoded.
 func unquote(raw []byte) []byte {

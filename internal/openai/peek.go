@@ -2,7 +2,6 @@ package openai
 
 import (
 	"bytes"
-	"encoding/json"
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -21,7 +20,7 @@ func (s Span) Present() bool { return s.End > 0 }
 type Peeked struct {
 	Model         string // decoded; empty if absent
 	Stream        bool
-	TextBytes     int64 // length of the prompt's text as written, for an estimate of its tokens
+	TextBytes     int64 // length of the prompt's text in UTF-8, for an estimate of its tokens
 	Facts         Facts // what conditions of grants ask
 	ModelAt       Span  // of the value, quotes included
 	StreamAt      Span
@@ -234,23 +233,4 @@ func (p *peeker) refuse(how string) {
 	if p.err == nil {
 		p.err = badBody(how)
 	}
-}
-
-// SetModel returns body with its model set to name: the value is replaced
-// where the member is there, and the member is put first where it is not. No
-// other byte changes. peeked is Peek's answer for this very body.
-func SetModel(body []byte, peeked Peeked, name string) []byte {
-	quoted, _ := json.Marshal(name) // a string always marshals
-	cut := peeked.ModelAt
-	if !cut.Present() {
-		cut = Span{peeked.openAt, peeked.openAt}
-		quoted = append([]byte(`"model":`), quoted...)
-		if !peeked.empty {
-			quoted = append(quoted, ',')
-		}
-	}
-	edited := make([]byte, 0, len(body)+len(quoted))
-	edited = append(edited, body[:cut.Start]...)
-	edited = append(edited, quoted...)
-	return append(edited, body[cut.End:]...)
 }

@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -99,7 +100,17 @@ func TestPeekQuotesNothing(t *testing.T) {
 	}
 }
 
-func TestSetModel(t *testing.T) {
+func spliced(t testing.TB, body []byte, edits ...Edit) string {
+	t.Helper()
+	r, size := Splice(body, edits...)
+	got, err := io.ReadAll(r)
+	if err != nil || int64(len(got)) != size {
+		t.Fatalf("%d bytes, announced were %d: %v", len(got), size, err)
+	}
+	return string(got)
+}
+
+func TestModelEdit(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{`{}`, `{"model":"new"}`},
 		{" { } ", ` {"model":"new" } `},
@@ -112,7 +123,7 @@ func TestSetModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := SetModel([]byte(tt.body), p, "new"); string(got) != tt.want {
+		if got := spliced(t, []byte(tt.body), ModelEdit(p, "new")); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.body, got, tt.want)
 		}
 	}
@@ -162,10 +173,26 @@ func FuzzPeek(f *testing.F) {
 		if json.Unmarshal(got.Tools, &tools) == nil && int64(len(tools)) > p.Facts.Tools {
 			t.Fatalf("%d tools, Go reads %d", p.Facts.Tools, len(tools))
 		}
-		edited := SetModel(body, p, "n/e\"w")
+		edits := []Edit{ModelEdit(p, "n/e\"w")}
+		usage, asked := UsageEdit(body, p)
+		if asked {
+			edits = append(edits, usage)
+		}
+		edited := []byte(spliced(t, body, edits...))
 		after, err := Peek(edited)
 		if err != nil || after.Model != "n/e\"w" || after.Stream != p.Stream {
-			t.Fatalf("after SetModel %+v %v", after, err)
+			t.Fatalf("after the edits %s: %+v %v", edited, after, err)
+		}
+		if _, again := UsageEdit(edited, after); again {
+			t.Fatalf("usage is asked for twice: %s", edited)
+		}
+		var options struct {
+			StreamOptions struct {
+				IncludeUsage *bool `json:"include_usage"`
+			} `json:"stream_options"`
+		}
+		if asked && (json.Unmarshal(edited, &options) != nil || options.StreamOptions.IncludeUsage == nil || !*options.StreamOptions.IncludeUsage) {
+			t.Fatalf("usage is not asked for: %s", edited)
 		}
 	})
 }

@@ -1,9 +1,10 @@
 package openai
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/ostiary/ostiary/internal/secret"
 )
 
 // Operation names what a call does, as grants, records and metrics write it.
@@ -21,6 +22,7 @@ const (
 	Speech           Operation = "audio/speech"
 	Transcriptions   Operation = "audio/transcriptions"
 	Translations     Operation = "audio/translations"
+	Realtime         Operation = "realtime" // a WebSocket
 )
 
 // Form is the shape of the path.
@@ -46,13 +48,19 @@ const (
 type Route struct {
 	Operation  Operation
 	Form       Form
-	Deployment string // from the path; empty where the body names it, or nothing does
+	Deployment string // from the path or the query; empty where the body names it, or nothing does
 	APIVersion string // empty only on v1
 	Body       Body
 	Method     string
 	Suffix     string // the path below /openai/v1 or below the deployment
-	Path       string // as received, to forward
+	Path       string // from /openai on, to forward
 	Query      string // as received, to forward, but for credentials
+
+	Backend  string // that the path names, empty for none
+	Workload string // that the path names, empty for none
+	// Key is the one of the query, where Azure takes it: for a WebSocket, to
+	// which a browser can add no header. Elsewhere it is dropped.
+	Key secret.String
 }
 
 // DeploymentInBody says whether the body's model is the deployment.
@@ -68,73 +76,65 @@ const (
 func Operations() []Operation {
 	return []Operation{
 		ChatCompletions, Completions, Embeddings, Responses, Models,
-		ImageGenerations, ImageEdits, Speech, Transcriptions, Translations,
+		ImageGenerations, ImageEdits, Speech, Transcriptions, Translations, Realtime,
 	}
-}
-
-// endpoint is a key of the one table below: {name} stands for a path segment.
-type endpoint struct{ method, path string }
-
-// lookup is the table of what is served; anything else is not found. Stored
-// objects (files, batches, a response by its id) belong to no deployment and
-// to no caller in the path, so that no grant could tell whose they are: they
-// are left out. So are multipart bodies on v1, whose deployment would have to
-// be read out of the form.
-func lookup(e endpoint) (Operation, Body, bool) {
-	const post, get = http.MethodPost, http.MethodGet
-	switch e {
-	case endpoint{post, "deployments/{name}/chat/completions"}, endpoint{post, "v1/chat/completions"}:
-		return ChatCompletions, JSONBody, true
-	case endpoint{post, "deployments/{name}/completions"}, endpoint{post, "v1/completions"}:
-		return Completions, JSONBody, true
-	case endpoint{post, "deployments/{name}/embeddings"}, endpoint{post, "v1/embeddings"}:
-		return Embeddings, JSONBody, true
-	case endpoint{post, "responses"}, endpoint{post, "v1/responses"}:
-		return Responses, JSONBody, true
-	case endpoint{post, "deployments/{name}/images/generations"}, endpoint{post, "v1/images/generations"}:
-		return ImageGenerations, JSONBody, true
-	case endpoint{post, "deployments/{name}/audio/speech"}, endpoint{post, "v1/audio/speech"}:
-		return Speech, JSONBody, true
-	case endpoint{post, "deployments/{name}/images/edits"}:
-		return ImageEdits, FormBody, true
-	case endpoint{post, "deployments/{name}/audio/transcriptions"}:
-		return Transcriptions, FormBody, true
-	case endpoint{post, "deployments/{name}/audio/translations"}:
-		return Translations, FormBody, true
-	case endpoint{get, "models"}, endpoint{get, "models/{name}"},
-		endpoint{get, "v1/models"}, endpoint{get, "v1/models/{name}"}:
-		return Models, NoBody, true
-	}
-	return "", NoBody, false
 }
 
 // ParseRoute reads a method and a request target in origin form ("/path" or
-// "/path?query", RFC 9112 section 3.2.1). It is strict where servers differ:
-// an escape, an empty or dotted segment, a semicolon or a backslash in the
-// path, a parameter api-version given twice, and whatever is not in the table
-// are not found. False stands for Azure's 404 "Resource not found".
+// "/path?query", RFC 9112 section 3.2.1). Before /openai may stand the names of
+// a backend and of a workload, /BACKEND/WORKLOAD/openai/…. One slash too many
+// right before "openai" is dropped, for SDKs make it of a base URL that ends in
+// a slash, as the portal shows it.
+//
+// It is strict where servers differ: an escape, any other empty segment, a
+// dotted one, a semicolon or a backslash in the path, a parameter api-version,
+// deployment or model given twice or where it has no meaning, and whatever is
+// not in the table, are not found. False stands for Azure's 404 "Resource not
+// found".
 func ParseRoute(method, target string) (Route, bool) {
 	path, query, _ := strings.Cut(target, "?")
-	below, ok := strings.CutPrefix(path, "/openai/")
-	if !ok || len(path) > maxPath || len(query) > maxQuery || !plainPath(below) {
+	if len(path) > maxPath || len(query) > maxQuery {
 		return Route{}, false
 	}
-	r := Route{Form: Classic, Method: method, Path: path, Suffix: below}
-	shape := below
+	r := Route{Form: Classic, Method: method}
+	below, ok := r.root(path)
+	if !ok || !plainPath(below) {
+		return Route{}, false
+	}
+	named := false
+	r.Suffix = below
 	if rest, ok := strings.CutPrefix(below, "v1/"); ok {
 		r.Form, r.Suffix = V1, rest
 	} else if rest, ok := strings.CutPrefix(below, "deployments/"); ok {
-		r.Deployment, r.Suffix, _ = strings.Cut(rest, "/")
-		shape = "deployments/{name}/" + r.Suffix
+		r.Deployment, r.Suffix, named = strings.Cut(rest, "/")
 	}
-	if model, ok := strings.CutPrefix(r.Suffix, "models/"); ok && r.Deployment == "" && !strings.Contains(model, "/") {
-		shape = strings.TrimSuffix(shape, model) + "{name}"
+	shape := r.Suffix
+	if model, ok := strings.CutPrefix(shape, "models/"); ok && !strings.Contains(model, "/") {
+		shape = oneModel
 	}
-	if r.Operation, r.Body, ok = lookup(endpoint{method, shape}); !ok {
+	e, ok := lookup(method, r.Form, named, shape)
+	if !ok || !r.readQuery(query, e.Query) {
 		return Route{}, false
 	}
-	r.Query, r.APIVersion, ok = readQuery(query)
-	return r, ok && (r.APIVersion != "" || r.Form == V1)
+	r.Operation, r.Body = e.Operation, e.Body
+	return r, r.APIVersion != "" || r.Form == V1
+}
+
+// root takes what stands before "/openai/", and gives what stands below it.
+func (r *Route) root(path string) (below string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return "", false
+	}
+	if first, after, _ := strings.Cut(rest, "/"); first != "openai" && first != "" {
+		r.Backend = first
+		if r.Workload, rest, ok = strings.Cut(after, "/"); !ok || !plainPath(r.Backend) || !plainPath(r.Workload) {
+			return "", false
+		}
+	}
+	rest = strings.TrimPrefix(rest, "/")
+	r.Path = path[len(path)-len(rest)-1:]
+	return strings.CutPrefix(rest, "openai/")
 }
 
 // plainPath says whether each segment is a plain name: 1 to maxName unreserved
@@ -155,11 +155,12 @@ func plainPath(path string) bool {
 	return true
 }
 
-// readQuery finds api-version, and drops the parameters by which Azure takes a
-// key: a client's own key must not reach a backend.
-func readQuery(query string) (forward, version string, ok bool) {
+// readQuery finds api-version and, in the parameter naming, the deployment. It
+// takes out the parameters by which Azure takes a key: a client's own must not
+// reach a backend.
+func (r *Route) readQuery(query, naming string) bool {
 	if query == "" {
-		return "", "", true
+		return naming == ""
 	}
 	var kept []string
 	for parameter := range strings.SplitSeq(query, "&") {
@@ -167,20 +168,62 @@ func readQuery(query string) (forward, version string, ok bool) {
 		name, err1 := url.QueryUnescape(rawName)
 		value, err2 := url.QueryUnescape(rawValue)
 		if err1 != nil || err2 != nil || !printable(parameter) {
-			return "", "", false
+			return false
 		}
-		switch strings.ToLower(name) {
-		case "api-key", "subscription-key":
+		plain := value == rawValue
+		switch name = strings.ToLower(name); name {
+		case "subscription-key":
+			continue
+		case "api-key":
+			if naming != "" && !r.Key.Empty() && !r.Key.Equal(value) {
+				return false
+			}
+			if naming != "" {
+				r.Key = secret.New(value)
+			}
 			continue
 		case "api-version":
-			if version != "" || !isVersion(value) || value != rawValue {
-				return "", "", false
+			if r.APIVersion != "" || !plain || !isVersion(value) {
+				return false
 			}
-			version = value
+			r.APIVersion = value
+		case "deployment", "model":
+			if name != naming || r.Deployment != "" || !plain || !plainPath(value) || strings.Contains(value, "/") {
+				return false
+			}
+			r.Deployment = value
 		}
 		kept = append(kept, parameter)
 	}
-	return strings.Join(kept, "&"), version, true
+	r.Query = strings.Join(kept, "&")
+	return naming == "" || r.Deployment != ""
+}
+
+// V1Query is the query for a server that speaks v1 alone, which names the
+// deployment of a WebSocket by another parameter.
+func (r Route) V1Query() string {
+	if r.Operation == Realtime {
+		return r.naming("model", r.Deployment)
+	}
+	return r.Query
+}
+
+// naming is the query with another deployment, and by another parameter if one
+// is given.
+func (r Route) naming(parameter, deployment string) string {
+	kept := strings.Split(r.Query, "&")
+	for i, p := range kept {
+		rawName, _, _ := strings.Cut(p, "=")
+		name, _ := url.QueryUnescape(rawName) // readQuery has checked it
+		switch strings.ToLower(name) {
+		case "deployment", "model":
+			if parameter == "" {
+				parameter = rawName
+			}
+			kept[i] = parameter + "=" + deployment
+		}
+	}
+	return strings.Join(kept, "&")
 }
 
 // printable refuses what net/http would not send on, and the semicolon, which

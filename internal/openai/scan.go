@@ -26,7 +26,8 @@ type visitor interface {
 	// maxKept bytes, and valid only during the call. start and end count from
 	// the first byte scanned.
 	value(at place, raw []byte, start, end int64)
-	// text reports a string of n bytes (as written) at a text place.
+	// text reports a string at a text place: n bytes in UTF-8, however it is
+	// written.
 	text(at place, n int64)
 }
 
@@ -74,6 +75,7 @@ type scanner struct {
 	state   state
 	isKey   bool // the string being read is a key
 	hex     uint8
+	point   uint8  // the first two hex digits of an escape: the upper half of its code point
 	literal string // the rest of true, false or null
 	err     error
 
@@ -87,6 +89,7 @@ type scanner struct {
 	leafDepth int
 	leafStart int64
 	textStart int64
+	escaped   int64 // bytes that the escapes of the string in hand take beyond what they stand for
 
 	counted place // values that begin here are counted, the container too
 	items   int
@@ -99,7 +102,7 @@ type scanner struct {
 
 // reset makes the scanner ready for another document; buffers are reused.
 func (s *scanner) reset() {
-	*s = scanner{visit: s.visit, carry: s.carry[:0]}
+	*s = scanner{visit: s.visit, counted: s.counted, carry: s.carry[:0]}
 }
 
 // write scans the next piece of the document.
@@ -166,16 +169,20 @@ func (s *scanner) step(p []byte, i int) {
 		switch c {
 		case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			s.state = inString
+			s.escaped++
 		case 'u':
-			s.state, s.hex = inHex, 4
+			s.state, s.hex, s.point = inHex, 4, 0
 		default:
 			s.fail(errSyntax)
 		}
 	case inHex:
 		if !isHex(c) {
 			s.fail(errSyntax)
-		} else if s.hex--; s.hex == 0 {
+		} else if s.hex--; s.hex >= 2 {
+			s.point = s.point<<4 | hexDigit(c)
+		} else if s.hex == 0 {
 			s.state = inString
+			s.escaped += 6 - escapedSize(s.point)
 		}
 	case inLiteral:
 		if c != s.literal[0] {
@@ -242,7 +249,7 @@ func (s *scanner) startValue(p []byte, i int) {
 	case c == '{' || c == '[':
 		s.open(c == '{')
 	case c == '"':
-		s.state, s.isKey, s.textStart = inString, false, s.offset+int64(i)
+		s.state, s.isKey, s.textStart, s.escaped = inString, false, s.offset+int64(i), 0
 	case c == '-':
 		s.state = numMinus
 	case c == '0':
@@ -303,7 +310,7 @@ func (s *scanner) endString(p []byte, i int) {
 		return
 	}
 	if s.next >= firstText && s.leaf == nowhere {
-		s.visit.text(s.next, s.offset+int64(i)-s.textStart-1)
+		s.visit.text(s.next, s.offset+int64(i)-s.textStart-1-s.escaped)
 	}
 	s.endValue(p, i+1)
 }

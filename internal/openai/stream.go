@@ -28,6 +28,15 @@ type Stream struct {
 	position int64 // bytes fed
 	holdFrom int64 // bytes from here on must wait
 	terminal bool
+
+	// Of HideUsage.
+	hide      bool
+	hidden    bool  // the last event was
+	eventFrom int64 // where the event in progress begins
+	dataFrom  int64 // where its first data begins
+	dataLines int
+	released  int64 // bytes
+	cuts      []cut
 }
 
 const done = "[DONE]"
@@ -57,8 +66,10 @@ func (s *Stream) Feed(p []byte) (held int) {
 		n := s.take(p[i:])
 		i += n
 		s.position += int64(n)
-		if s.line == atLineStart && !s.anyLine && !s.terminal {
-			s.holdFrom = s.position
+		if s.line == atLineStart && !s.anyLine {
+			if s.eventFrom = s.position; !s.terminal {
+				s.holdFrom = s.position
+			}
 		}
 	}
 	if !s.terminal && s.position-s.holdFrom > maxHeld {
@@ -82,6 +93,10 @@ func (s *Stream) take(p []byte) int {
 	if s.afterCR {
 		s.afterCR = false
 		if c == '\n' { // the second half of CRLF
+			if s.hidden {
+				s.cuts = append(s.cuts, cut{s.position, s.position + 1, false})
+			}
+			s.hidden = false
 			return 1
 		}
 	}
@@ -113,7 +128,7 @@ func (s *Stream) take(p []byte) int {
 
 func (s *Stream) fieldName(c byte) {
 	if s.line == atLineStart {
-		s.line, s.nameN, s.anyLine = inName, 0, true
+		s.line, s.nameN, s.anyLine, s.hidden = inName, 0, true, false
 	}
 	if c == ':' {
 		s.line = afterColon
@@ -132,6 +147,7 @@ func (s *Stream) startValue() {
 			s.fieldValue([]byte{'\n'}) // several data lines are joined by line feeds
 		}
 		s.anyData = true
+		s.dataLines++
 	case "event":
 		s.line, s.eventN = inEvent, 0
 	default: // id, retry, a comment, or a name we do not know
@@ -142,6 +158,9 @@ func (s *Stream) startValue() {
 func (s *Stream) fieldValue(p []byte) {
 	switch s.line {
 	case inData:
+		if s.dataN == 0 {
+			s.dataFrom = s.position
+		}
 		s.dataN += copy(s.data[s.dataN:], p)
 		_ = s.reader.write(p) // [DONE] and the unknown are no JSON: nothing to read there
 	case inEvent:
@@ -162,15 +181,23 @@ func (s *Stream) endLine() {
 // endEvent looks at the event that an empty line has ended. Some servers name
 // its type in the event line, some in the data, most in both.
 func (s *Stream) endEvent() {
+	s.hidden = false
 	if string(s.data[:s.dataN]) == done ||
 		s.anyData && (completes(string(s.event[:s.eventN])) || completes(s.reader.eventType)) {
 		s.terminal = true
+	} else {
+		s.note(s.position + 1)
 	}
 	s.reader.reset()
-	s.reader.eventType = ""
-	s.eventN, s.dataN, s.anyLine, s.anyData = 0, 0, false, false
+	s.reader.eventType, s.reader.usages = "", 0
+	s.eventN, s.dataN, s.dataLines, s.anyLine, s.anyData = 0, 0, 0, false, false
 }
 
 func completes(eventType string) bool {
-	return eventType == "response.completed" || eventType == "response.failed" || eventType == "response.incomplete"
+	switch eventType {
+	case "response.completed", "response.failed", "response.incomplete",
+		"transcript.text.done", "speech.audio.done": // of audio: nothing says [DONE] there
+		return true
+	}
+	return false
 }

@@ -50,6 +50,7 @@ func parseUsage(raw []byte) (Usage, bool) {
 		InputDetails      details `json:"input_tokens_details"`
 		CompletionDetails details `json:"completion_tokens_details"`
 		OutputDetails     details `json:"output_tokens_details"`
+		RealtimeDetails   details `json:"input_token_details"` // as realtime events write it
 	}
 	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &u) != nil {
 		return Usage{}, false
@@ -57,7 +58,7 @@ func parseUsage(raw []byte) (Usage, bool) {
 	usage := Usage{
 		Prompt:     int64(max(u.Prompt, u.Input)),
 		Completion: int64(max(u.Completion, u.Output)),
-		Cached:     int64(max(u.PromptDetails.Cached, u.InputDetails.Cached)),
+		Cached:     int64(max(u.PromptDetails.Cached, u.InputDetails.Cached, u.RealtimeDetails.Cached)),
 		Reasoning:  int64(max(u.Reasoning, u.CompletionDetails.Reasoning, u.OutputDetails.Reasoning)),
 		Total:      int64(u.Total),
 	}

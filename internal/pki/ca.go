@@ -20,12 +20,12 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 )
 
-// Lifetimes of what a CA signs. A certificate starts five minutes early, so
-// that a peer whose clock runs behind accepts it at once.
+// Lifetimes of what a CA signs. A certificate starts a quarter of an hour
+// early, so that a peer whose clock runs ten minutes behind accepts it at once.
 const (
 	caLife   = 10 * 365 * 24 * time.Hour
 	leafLife = 397 * 24 * time.Hour // the longest that browsers accept of a server
-	backdate = 5 * time.Minute
+	backdate = 15 * time.Minute
 )
 
 // CA signs certificates with one ECDSA P-256 key. It serves as a project's
@@ -68,7 +68,7 @@ func createCA(dir, name string, projects []string) (*CA, error) {
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber:          newSerial(),
+		SerialNumber:          NewSerial(),
 		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(caLife),
@@ -140,15 +140,17 @@ func (ca *CA) ServerCertificate(hosts ...string) (tls.Certificate, error) {
 
 // issue fills in what every leaf has and signs it.
 func (ca *CA) issue(template *x509.Certificate, public crypto.PublicKey) ([]byte, error) {
-	template.SerialNumber = newSerial()
+	if template.SerialNumber == nil {
+		template.SerialNumber = NewSerial()
+	}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.BasicConstraintsValid = true
 	return x509.CreateCertificate(rand.Reader, template, ca.cert, public, ca.key)
 }
 
-// newSerial is 127 random bits: RFC 5280 section 4.1.2.2 wants a positive
+// NewSerial is 127 random bits: RFC 5280 section 4.1.2.2 wants a positive
 // number of at most 20 octets, the CA/Browser Forum 64 random bits or more.
-func newSerial() *big.Int {
+func NewSerial() *big.Int {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails, crypto/rand says
 	b[0] = b[0]&0x7f | 0x40

@@ -20,17 +20,18 @@ const (
 	Outlet    Role = "outlet"    // reaches the owner's service
 	Relay     Role = "relay"     // joins the two, blind
 	Gateway   Role = "gateway"   // the owner's gateway, to which members speak by mutual TLS
+	Enroller  Role = "enroller"  // may invite inlets of its own kind, and carries nothing
 	Authority Role = "authority" // issues; it is the authority's own server name
 )
 
 // ParseRole checks a role that a person or a peer wrote.
 func ParseRole(s string) (Role, error) {
 	switch r := Role(s); r {
-	case Inlet, Outlet, Relay, Gateway, Authority:
+	case Inlet, Outlet, Relay, Gateway, Enroller, Authority:
 		return r, nil
 	}
 	return "", fault.New(fault.Invalid, "unknown role "+quote(s)).
-		Fix("use inlet, outlet, relay or gateway")
+		Fix("use inlet, outlet, relay, gateway or enroller")
 }
 
 // ID is a member's name, spiffe://PROJECT/ROLE/MEMBER. The zero value names

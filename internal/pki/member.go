@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"math/big"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,14 +23,17 @@ const MaxAttributes = 32
 
 // IssueMember signs a certificate for a member's public key. Its one URI name
 // is the SPIFFE id (X509-SVID section 2); its attributes stand as k=v in the
-// subject's organizational units, where any tool shows them.
-func (ca *CA) IssueMember(id ID, attributes map[string]string, public crypto.PublicKey, now time.Time, life time.Duration) ([]byte, error) {
+// subject's organizational units, where any tool shows them. A nil serial lets
+// the CA choose one; life counts from now.
+func (ca *CA) IssueMember(serial *big.Int, id ID, attributes map[string]string, public crypto.PublicKey, now time.Time, life time.Duration) ([]byte, error) {
 	units := make([]string, 0, len(attributes))
 	for k, v := range attributes {
 		units = append(units, k+"="+v)
 	}
 	slices.Sort(units)
 	return ca.issue(&x509.Certificate{
+		SerialNumber: serial,
+
 		Subject:     pkix.Name{CommonName: id.Member, OrganizationalUnit: units},
 		NotBefore:   now.Add(-backdate),
 		NotAfter:    now.Add(life),
@@ -59,6 +63,9 @@ func MemberOf(cert *x509.Certificate) (ID, map[string]string, error) {
 	}
 	return id, attributes, nil
 }
+
+// SignedAt is when the authority signed a member's certificate, by its clock.
+func SignedAt(cert *x509.Certificate) time.Time { return cert.NotBefore.Add(backdate) }
 
 // ParseAttribute splits k=v. A key is a label; a value is 1 to 64 bytes of
 // printable ASCII, the bound of X.520's organizational unit.
@@ -108,7 +115,7 @@ func (ca *CA) ServerIdentity(id ID) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	der, err := ca.IssueMember(id, nil, key.Public(), time.Now(), leafLife)
+	der, err := ca.IssueMember(nil, id, nil, key.Public(), time.Now(), leafLife)
 	if err != nil {
 		return tls.Certificate{}, err
 	}

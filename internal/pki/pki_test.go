@@ -158,3 +158,34 @@ func FuzzParseRequest(f *testing.F) {
 		_, _, _ = pki.ParseRequest(der) // must not panic, whatever a stranger sends
 	})
 }
+
+// Clocks that differ by ten minutes, either way, do not part members: a
+// certificate counts from a quarter of an hour before it was signed, and is
+// renewed long before it ends. One that has really ended, or comes from far
+// ahead, is refused.
+func TestClockSkew(t *testing.T) {
+	ca := pkitest.Project(t, "demo")
+	id := pki.ID{Project: "demo", Role: pki.Inlet, Member: "a"}
+	signed := time.Now()
+	cert := pkitest.MemberAt(t, ca, id, signed, time.Hour).Cert.Leaf
+	state := tls.ConnectionState{PeerCertificates: []*x509.Certificate{cert}}
+	for name, c := range map[string]struct {
+		at   time.Duration // after it was signed, by the judge's clock
+		good bool
+	}{
+		"just signed, ten minutes behind":       {-10 * time.Minute, true},
+		"just signed, ten minutes ahead":        {10 * time.Minute, true},
+		"due for renewal, ten minutes ahead":    {46 * time.Minute, true},
+		"due for renewal, ten minutes behind":   {20 * time.Minute, true},
+		"twenty minutes behind":                 {-20 * time.Minute, false},
+		"ended":                                 {61 * time.Minute, false},
+		"ended, judged by a clock that is late": {59 * time.Minute, true},
+	} {
+		if _, _, err := pki.VerifyPeer(state, pki.Pool(ca.Certificate()), signed.Add(c.at)); (err == nil) != c.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := pki.SignedAt(cert); got.Sub(signed).Abs() > time.Second {
+		t.Errorf("signed at %s, read as %s", signed, got)
+	}
+}

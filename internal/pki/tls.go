@@ -10,11 +10,12 @@ import (
 
 // Credentials are who we are in a project and whose signatures we accept.
 // Certificate is asked at every handshake, so that a renewed one is used at
-// once.
+// once, and so is Standing, so that a revoked peer is refused at once.
 type Credentials interface {
 	ID() ID
 	Certificate() (*tls.Certificate, error)
 	Roots() *x509.CertPool
+	Standing() Standing
 }
 
 // Check judges a peer by the name and the attributes of its certificate, after
@@ -68,7 +69,10 @@ func MutualTLS(me Credentials, check Check, protocol string) *tls.Config {
 			if state.NegotiatedProtocol != protocol {
 				return fault.New(fault.Invalid, "the peer does not speak "+protocol)
 			}
-			return check(peer, attributes)
+			if err := check(peer, attributes); err != nil {
+				return err
+			}
+			return me.Standing().Check(state.PeerCertificates[0])
 		},
 		ServerName:                  "member.ostiary.invalid", // constant: tells an observer nothing
 		SessionTicketsDisabled:      true,

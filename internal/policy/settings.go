@@ -24,7 +24,24 @@ type Workload struct {
 	Issuers      []string          `yaml:"issuers" doc:"narrows the workload to tokens of these issuers, as their claim iss says; * and ? match; default all configured"`
 	Attributes   map[string]string `yaml:"attributes" doc:"narrows the workload to members whose certificate carries all of these"`
 	Capture      string            `yaml:"capture" doc:"how much of its calls is recorded: none, metadata or full; default metadata"`
+	Limits       Limits            `yaml:"limits" doc:"how much all its callers together may do; default any"`
 	Grants       []Grant           `yaml:"grants" config:"required" doc:"what it may do; nothing else is allowed"`
+}
+
+// Limits are of one minute, in one gateway process; zero means none.
+type Limits struct {
+	Requests int64 `yaml:"requests_per_minute" doc:"requests in any minute; default any number"`
+	Tokens   int64 `yaml:"tokens_per_minute" doc:"tokens of prompts and completions in any minute; default any number"`
+}
+
+// Check reports what the types cannot.
+func (l *Limits) Check(report func(path, what, fix string)) {
+	if l.Requests < 0 {
+		report("requests_per_minute", "negative", "write a number such as 600, or leave it out")
+	}
+	if l.Tokens < 0 {
+		report("tokens_per_minute", "negative", "write a number such as 100000, or leave it out")
+	}
 }
 
 // Grant allows operations on deployments, always or on a condition.

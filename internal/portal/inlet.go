@@ -21,25 +21,30 @@ const openTime = 20 * time.Second
 // InletConfig says what an inlet is.
 type InletConfig struct {
 	Credentials pki.Credentials // of role inlet; required
-	Relays      []string        // host:port, tried in turn; required
+	Relays      []string        // host:port; required. A session is kept by each
 	Service     string          // as in the inlet's certificate; required
-	Outlet      pki.ID          // the one outlet we speak to; required
+	Outlet      pki.ID          // the outlet that we speak to; required
+	Outlets     []pki.ID        // further ones of the same service. A session is kept to each, by each relay
+	Allow       []Rule          // what an outlet must be besides; none asks nothing more
 	Gateway     pki.ID          // where set, each connection becomes mutual TLS with this gateway, as the member
 	TLS         *tls.Config     // for clients; nil takes plain TCP
+	HTTP        *HTTP           // takes HTTP requests in place of connections; nil does not
+	Leg         LegConfig
+	Drain       time.Duration // how long clients may go on once the inlet is told to end; 0 cuts them
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
 
 // Inlet stands in the consumer's network and takes its clients' connections.
 type Inlet struct {
-	cfg     InletConfig
-	leg     legDialer
-	log     *slog.Logger
-	metrics metrics
-	join    channel.Joiner
-
-	mu      sync.Mutex // held while a session is being made: one at a time
-	session *channel.Session
+	cfg      InletConfig
+	legs     legs
+	log      *slog.Logger
+	metrics  metrics
+	join     channel.Joiner
+	allow    *allowList
+	standing standing
+	warm     warm
 }
 
 // NewInlet checks the configuration.
@@ -48,106 +53,61 @@ func NewInlet(cfg InletConfig) (*Inlet, error) {
 		return nil, fault.New(fault.Invalid, "this member is an "+string(role)+", not an inlet").
 			Fix("enroll it with a ticket of role inlet")
 	}
-	if cfg.Outlet.Role != pki.Outlet {
-		return nil, fault.New(fault.Invalid, "the inlet's outlet is not named").At("outlet").
-			Fix("write its whole name, spiffe://PROJECT/outlet/MEMBER")
+	outlets := append([]pki.ID{cfg.Outlet}, cfg.Outlets...)
+	for _, outlet := range outlets {
+		if outlet.Role != pki.Outlet {
+			return nil, fault.New(fault.Invalid, "the inlet's outlet is not named").At("outlet").
+				Fix("write its whole name, spiffe://PROJECT/outlet/MEMBER")
+		}
 	}
-	return &Inlet{cfg: cfg, leg: newLegDialer(cfg.Credentials), log: orDiscard(cfg.Logger), metrics: newMetrics("inlet", cfg.Metrics)}, nil
+	legs := newLegs(cfg.Credentials, cfg.Leg)
+	return &Inlet{
+		cfg: cfg, legs: legs, join: channel.Joiner{Pool: legs.pool}, allow: newAllowList(cfg.Allow, true),
+		log: orDiscard(cfg.Logger), metrics: newMetrics("inlet", cfg.Metrics), warm: newWarm(cfg.Relays, outlets),
+	}, nil
 }
 
-// Serve takes clients from ln until ctx ends. A session is made at once and
-// kept warm, so that the first client does not wait for it.
+// SetAllow puts another list in force, and cuts the sessions with outlets that
+// it does not admit. An empty one admits every outlet that is named.
+func (in *Inlet) SetAllow(rules []Rule) { in.allow.set(rules) }
+
+// Serve takes clients from ln until ctx ends; then they may go on for Drain.
+// Sessions are made at once and kept warm, so that the first client does not
+// wait for them.
 func (in *Inlet) Serve(ctx context.Context, ln net.Listener) error {
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	living, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	for _, way := range in.warm.ways {
+		keeping.Go(func() { in.keep(living, way) })
+	}
+	if in.cfg.HTTP != nil {
+		return in.serveHTTP(ctx, ln)
+	}
+	return in.serveTCP(ctx, living, kill, ln)
+}
+
+func (in *Inlet) serveTCP(ctx, living context.Context, kill func(), ln net.Listener) error {
 	var clients sync.WaitGroup
 	defer clients.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer kill()
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
-	clients.Go(func() { in.keepWarm(ctx) })
 	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
+			if err == nil {
+				_ = conn.Close()
+			}
+			finish(&clients, in.cfg.Drain)
 			return nil
 		}
 		if err != nil {
 			return fault.New(fault.Unavailable, "the inlet's listener failed").Because(err)
 		}
-		clients.Go(func() { in.client(ctx, conn) })
+		clients.Go(func() { in.client(living, conn) })
 	}
-}
-
-// keepWarm makes a new session whenever the current one is spent.
-func (in *Inlet) keepWarm(ctx context.Context) {
-	for retry := newBackoff(); ctx.Err() == nil; {
-		s, err := in.warm(ctx)
-		if err != nil {
-			if ctx.Err() == nil {
-				in.log.Log(ctx, retry.level(), "no session", "err", err)
-				retry.sleep(ctx)
-			}
-			continue
-		}
-		retry.reset()
-		in.metrics.sessions.Set(1)
-		select {
-		case <-ctx.Done():
-		case <-s.Done():
-			in.metrics.sessions.Set(0)
-			in.log.Info("session over", "err", s.Err())
-		case <-time.After(time.Minute): // look whether it is spent
-		}
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.session != nil {
-		in.session.Close()
-	}
-}
-
-// warm returns a session that takes streams: the current one, or a new one.
-// A spent one is replaced first and left after, so that no stream is cut.
-func (in *Inlet) warm(ctx context.Context) (*channel.Session, error) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.session != nil && !in.session.Spent() {
-		return in.session, nil
-	}
-	var last error
-	for _, relay := range in.cfg.Relays {
-		s, err := in.connect(ctx, relay)
-		if err != nil {
-			last = err
-			continue
-		}
-		if old := in.session; old != nil {
-			old.Leave()
-		}
-		in.session = s
-		in.log.Info("session open", "relay", relay, "outlet", s.Peer().String())
-		return s, nil
-	}
-	return nil, last
-}
-
-// connect makes a session through one relay.
-func (in *Inlet) connect(ctx context.Context, relay string) (*channel.Session, error) {
-	conn, err := in.leg.dial(ctx, relay)
-	if err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	if err := channel.NewLeg(conn).DialService(in.cfg.Service); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	secure, peer, err := channel.SecureInlet(ctx, conn, in.cfg.Credentials, pki.Exactly(in.cfg.Outlet))
-	if err != nil {
-		_ = conn.Close()
-		return nil, fault.New(fault.Denied, "what the relay joined us to is not our outlet").Because(err)
-	}
-	return channel.NewInlet(secure, peer, channel.SessionConfig{}), nil
 }
 
 // client serves one client's connection.
@@ -166,6 +126,9 @@ func (in *Inlet) client(ctx context.Context, conn net.Conn) {
 		in.log.Warn("client refused", "client", conn.RemoteAddr().String(), "err", err)
 		channel.Cut(local)
 		return
+	}
+	if gateway, ok := remote.(*tls.Conn); ok {
+		defer pki.Follow(in.cfg.Credentials, gateway.ConnectionState(), func(error) { channel.Cut(remote); channel.Cut(local) })()
 	}
 	in.metrics.streams.Inc()
 	forth, back, err := in.join.Join(local, remote)
@@ -211,40 +174,24 @@ func (in *Inlet) open(ctx context.Context) (channel.HalfCloser, error) {
 	return conn, nil
 }
 
-// stream opens a stream, waiting while relay or outlet are away: a client that
-// connects during a restart is served after it, and not cut.
-func (in *Inlet) stream(ctx context.Context) (*channel.Stream, error) {
-	for retry := newBackoff(); ; {
-		s, err := in.warm(ctx)
-		if err == nil {
-			var st *channel.Stream
-			if st, err = s.Open(in.cfg.Service); err == nil {
-				return st, nil
-			}
-		}
-		if ctx.Err() != nil || fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Throttled {
-			return nil, err
-		}
-		retry.sleep(ctx)
-	}
-}
-
-// Stats are those of the current session; the zero value where there is none.
+// Stats are those of all sessions together, with the best round trip.
 func (in *Inlet) Stats() channel.Stats {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.session == nil {
-		return channel.Stats{}
+	var sum channel.Stats
+	for _, s := range in.Sessions() {
+		sum.Streams += s.Streams
+		sum.Sent += s.Sent
+		sum.Received += s.Received
+		if s.RoundTrip > 0 && (sum.RoundTrip == 0 || s.RoundTrip < sum.RoundTrip) {
+			sum.RoundTrip = s.RoundTrip
+		}
 	}
-	return in.session.Stats()
+	return sum
 }
 
 // Ready is nil while a session stands: only then does a client's connection
 // go through without waiting.
 func (in *Inlet) Ready() error {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.session == nil || in.session.Err() != nil {
+	if in.warm.best() == nil {
 		return fault.New(fault.Unavailable, "no session with the outlet")
 	}
 	return nil

@@ -2,6 +2,8 @@ package portal
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -18,7 +20,7 @@ import (
 // take the next inlet while another is being made.
 const keepWaiting = 2
 
-// dialTime bounds a connection to a relay or to the target.
+// dialTime bounds a connection to the target.
 const dialTime = 10 * time.Second
 
 // OutletConfig says what an outlet is.
@@ -27,18 +29,23 @@ type OutletConfig struct {
 	Relays      []string        // host:port; required
 	Service     string          // as in the outlet's certificate; required
 	Target      string          // host:port of the owner's service; required
+	TargetTLS   *tls.Config     // for the target; nil speaks plain bytes
 	Allow       []Rule          // who may open a stream; none allows nobody
+	Leg         LegConfig
+	Drain       time.Duration // how long streams may go on once the outlet is told to end; 0 cuts them
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
 }
 
 // Outlet stands in the owner's network and reaches the service for inlets.
 type Outlet struct {
-	cfg     OutletConfig
-	leg     legDialer
-	log     *slog.Logger
-	metrics metrics
-	join    channel.Joiner
+	cfg      OutletConfig
+	legs     legs
+	log      *slog.Logger
+	metrics  metrics
+	join     channel.Joiner
+	allow    *allowList
+	standing standing
 }
 
 // NewOutlet checks the configuration.
@@ -51,28 +58,52 @@ func NewOutlet(cfg OutletConfig) (*Outlet, error) {
 	if len(cfg.Allow) == 0 {
 		log.Warn("the outlet allows nobody: its allow list is empty")
 	}
-	return &Outlet{cfg: cfg, leg: newLegDialer(cfg.Credentials), log: log, metrics: newMetrics("outlet", cfg.Metrics)}, nil
+	legs := newLegs(cfg.Credentials, cfg.Leg)
+	return &Outlet{
+		cfg: cfg, legs: legs, join: channel.Joiner{Pool: legs.pool}, allow: newAllowList(cfg.Allow, false),
+		log: log, metrics: newMetrics("outlet", cfg.Metrics),
+	}, nil
 }
 
+// SetAllow puts another allow list in force, and cuts the sessions of inlets
+// that it does not admit.
+func (o *Outlet) SetAllow(rules []Rule) { o.allow.set(rules) }
+
 // Run keeps legs waiting at every relay and serves the sessions that come of
-// them, until ctx ends.
+// them, until ctx ends; then streams may go on for Drain, and inlets are told to
+// go elsewhere with new ones.
 func (o *Outlet) Run(ctx context.Context) error {
-	var all sync.WaitGroup
+	var waiting, serving sync.WaitGroup
+	living, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
 	for _, relay := range o.cfg.Relays {
 		for range keepWaiting {
-			all.Go(func() { o.wait(ctx, relay, &all) })
+			waiting.Go(func() {
+				o.wait(ctx, relay, func(leg *tls.Conn) {
+					serving.Go(func() { o.serve(living, relay, leg) })
+				})
+			})
 		}
 	}
-	all.Wait()
+	waiting.Wait()
+	if o.cfg.Drain > 0 {
+		o.standing.leave("")
+		finish(&serving, o.cfg.Drain)
+	}
+	kill()
+	serving.Wait()
 	return nil
 }
 
 // wait keeps one leg waiting: when an inlet takes it, the session goes on
 // beside and a new leg takes its place.
-func (o *Outlet) wait(ctx context.Context, relay string, all *sync.WaitGroup) {
+func (o *Outlet) wait(ctx context.Context, relay string, serve func(*tls.Conn)) {
 	for retry := newBackoff(); ctx.Err() == nil; {
 		leg, err := o.register(ctx, relay)
 		if err != nil {
+			if errors.Is(err, channel.ErrLeaving) {
+				o.standing.leave(relay)
+			}
 			if ctx.Err() == nil {
 				o.log.Log(ctx, retry.level(), "leg ended", "relay", relay, "err", err)
 				retry.sleep(ctx)
@@ -80,20 +111,19 @@ func (o *Outlet) wait(ctx context.Context, relay string, all *sync.WaitGroup) {
 			continue
 		}
 		retry.reset()
-		all.Go(func() { o.serve(ctx, leg) })
+		serve(leg)
 	}
 }
 
 // register returns a leg that an inlet is on.
-func (o *Outlet) register(ctx context.Context, relay string) (net.Conn, error) {
-	conn, err := o.leg.dial(ctx, relay)
+func (o *Outlet) register(ctx context.Context, relay string) (*tls.Conn, error) {
+	conn, err := o.legs.carrier.Dial(ctx, relay)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	leg := channel.NewLeg(conn)
-	if err := leg.AwaitPair(o.cfg.Credentials.ID(), o.cfg.Service); err != nil {
+	defer closing(ctx, conn)()
+	defer pki.Follow(o.cfg.Credentials, conn.ConnectionState(), func(error) { _ = conn.Close() })()
+	if err := channel.NewLeg(conn).AwaitPair(o.cfg.Credentials.ID(), o.cfg.Service); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
@@ -102,13 +132,16 @@ func (o *Outlet) register(ctx context.Context, relay string) (net.Conn, error) {
 
 // serve makes the end-to-end session with whoever is on the leg, if policy
 // admits them, and serves its streams.
-func (o *Outlet) serve(ctx context.Context, leg net.Conn) {
+func (o *Outlet) serve(ctx context.Context, relay string, leg *tls.Conn) {
 	defer func() { _ = leg.Close() }()
 	var judged Peer
 	conn, peer, err := channel.SecureOutlet(ctx, leg, o.cfg.Credentials, func(id pki.ID, attributes map[string]string) error {
 		judged = Peer{id, attributes}
 		return o.admit(judged)
 	})
+	if err == nil {
+		err = o.legs.handOver(conn)
+	}
 	if err != nil {
 		o.metrics.refused.Inc()
 		o.log.Warn("session refused", "inlet", judged.ID.String(), "err", err)
@@ -116,17 +149,31 @@ func (o *Outlet) serve(ctx context.Context, leg net.Conn) {
 	}
 	var streams sync.WaitGroup
 	defer streams.Wait()
-	s := channel.NewOutlet(conn, peer, channel.SessionConfig{})
+	s := channel.NewOutlet(conn, peer, o.legs.sessionConfig(conn.ConnectionState()))
 	defer s.Close()
 	stop := context.AfterFunc(ctx, s.Close)
 	defer stop()
-	o.log.Info("session open", "inlet", peer.String())
+	cut := func(why error) {
+		o.log.Warn("session cut", "inlet", peer.String(), "err", why)
+		s.Close()
+	}
+	for _, other := range []*tls.Conn{leg, conn} { // the relay and the inlet
+		defer pki.Follow(o.cfg.Credentials, other.ConnectionState(), cut)()
+	}
+	defer o.allow.follow(judged, cut)()
+	defer o.standing.add(s, relay)()
+	cert := conn.ConnectionState().PeerCertificates[0]
+	o.log.Info("session open", "inlet", peer.String(), "relay", relay)
 	o.metrics.sessions.Inc()
 	defer o.metrics.sessions.Dec()
 	for {
 		st, err := s.Accept(ctx)
 		if err != nil {
 			o.log.Info("session over", "inlet", peer.String(), "err", err)
+			return
+		}
+		if err := o.cfg.Credentials.Standing().Check(cert); err != nil {
+			o.log.Warn("session cut", "inlet", peer.String(), "err", err)
 			return
 		}
 		streams.Go(func() { o.stream(ctx, st, judged) })
@@ -138,7 +185,7 @@ func (o *Outlet) admit(p Peer) error {
 	if err := pki.InRole(o.cfg.Credentials.ID().Project, pki.Inlet)(p.ID, p.Attributes); err != nil {
 		return err
 	}
-	return Allowed(o.cfg.Allow, p)
+	return o.allow.admit(p)
 }
 
 // stream joins one stream to the target. Policy is asked again on every one.
@@ -152,19 +199,38 @@ func (o *Outlet) stream(ctx context.Context, st *channel.Stream, from Peer) {
 		st.Abort(channel.Denied, "not allowed")
 		return
 	}
-	dialer := net.Dialer{Timeout: dialTime}
-	target, err := dialer.DialContext(ctx, "tcp", o.cfg.Target)
+	target, err := o.reach(ctx)
 	if err != nil {
 		o.log.Warn("target unreachable", "target", o.cfg.Target, "err", err)
 		st.Abort(channel.Unreachable, "the service behind this outlet cannot be reached")
 		return
 	}
-	tcp, ok := target.(channel.HalfCloser)
-	if !ok {
-		_ = target.Close()
-		return // "tcp" gives a *net.TCPConn
-	}
 	o.metrics.streams.Inc()
-	forth, back, _ := o.join.Join(st, tcp) // a cut stream has told both ends
+	forth, back, _ := o.join.Join(st, target) // a cut stream has told both ends
 	o.metrics.count(forth, back)
+}
+
+// reach connects to the target.
+func (o *Outlet) reach(ctx context.Context) (channel.HalfCloser, error) {
+	dialer := net.Dialer{Timeout: dialTime}
+	raw, err := dialer.DialContext(ctx, "tcp", o.cfg.Target)
+	if err != nil {
+		return nil, err
+	}
+	if o.cfg.TargetTLS != nil {
+		conn := tls.Client(raw, o.cfg.TargetTLS)
+		ctx, cancel := context.WithTimeout(ctx, dialTime)
+		defer cancel()
+		if err := conn.HandshakeContext(ctx); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+	tcp, ok := raw.(channel.HalfCloser)
+	if !ok {
+		_ = raw.Close()
+		return nil, errors.New("a connection that cannot be half-closed") // "tcp" gives a *net.TCPConn
+	}
+	return tcp, nil
 }

@@ -1,63 +1,29 @@
 // Package portal is the two ends of a portal: the inlet, which takes
 // connections in the consumer's network, and the outlet, which reaches the
-// owner's service. Both dial out to a relay; neither needs an open port
-// towards the other company.
+// owner's service. Both dial out to relays; neither needs an open port towards
+// the other company.
 //
-// It guarantees that an inlet speaks to the one outlet it names, and an outlet
-// only to inlets that its allow list admits, each asked again on every stream;
-// that only the inlet opens streams; and that a stream cut on the way is an
-// error at the client, never a clean end. It does not guard the inlet's own
-// port: whoever reaches that speaks as the member, so keep it on loopback or
-// inside the network that may.
+// It guarantees that an inlet speaks only to outlets that it names, and an
+// outlet only to inlets that its allow list admits, each asked again on every
+// stream and whenever the list changes; that only the inlet opens streams; and
+// that a stream cut on the way is an error at the client, never a clean end. It
+// does not guard the inlet's own port: whoever reaches that speaks as the
+// member, so keep it on loopback or inside the network that may.
 package portal
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"math/rand/v2"
-	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/ostiary/ostiary/internal/channel"
-	"github.com/ostiary/ostiary/internal/fault"
-	"github.com/ostiary/ostiary/internal/pki"
 )
 
 // MemberProtocol is what an inlet and a gateway negotiate: HTTP/1.1, because
 // the inlet passes its client's bytes through and reads none of them.
 const MemberProtocol = "http/1.1"
-
-// legDialer makes authenticated connections to relays of our project.
-type legDialer struct {
-	dialer net.Dialer
-	config *tls.Config
-}
-
-func newLegDialer(me pki.Credentials) legDialer {
-	return legDialer{
-		dialer: net.Dialer{Timeout: dialTime, KeepAlive: channel.PingEvery},
-		config: channel.LegClient(me, pki.InRole(me.ID().Project, pki.Relay)),
-	}
-}
-
-func (d *legDialer) dial(ctx context.Context, relay string) (*tls.Conn, error) {
-	raw, err := d.dialer.DialContext(ctx, "tcp", relay)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "cannot reach the relay").At(relay).
-			Fix("check its address and the way out of this network").Because(err)
-	}
-	conn := tls.Client(raw, d.config)
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
-	defer cancel()
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		return nil, fault.New(fault.Denied, "the relay and this member do not accept each other").At(relay).Because(err)
-	}
-	return conn, nil
-}
 
 // backoff waits ever longer between failures, with full jitter, so that a
 // relay that comes back is not met by everybody at once.
@@ -91,6 +57,18 @@ func (b *backoff) sleep(ctx context.Context) {
 	}
 	b.next = min(2*b.next, lastRetry)
 	b.tries++
+}
+
+// finish waits for all, for a while; it reports whether they were done.
+func finish(all *sync.WaitGroup, patience time.Duration) bool {
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+		return true
+	case <-time.After(patience):
+		return false
+	}
 }
 
 func orDiscard(log *slog.Logger) *slog.Logger {

@@ -1,6 +1,8 @@
 package portal
 
 import (
+	"sync"
+
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/pki"
 )
@@ -47,4 +49,67 @@ func Allowed(rules []Rule, p Peer) error {
 		}
 	}
 	return fault.New(fault.Denied, "no rule allows "+p.ID.String())
+}
+
+// allowList judges peers, and knows whom it has admitted: when the rules
+// change, it judges them again.
+type allowList struct {
+	mu       sync.Mutex
+	rules    []Rule
+	open     bool // without rules everybody that got here is admitted
+	admitted map[*admission]struct{}
+}
+
+type admission struct {
+	peer Peer
+	cut  func(why error)
+}
+
+func newAllowList(rules []Rule, open bool) *allowList {
+	return &allowList{rules: rules, open: open, admitted: map[*admission]struct{}{}}
+}
+
+// admit is nil where the rules of this moment admit the peer.
+func (l *allowList) admit(p Peer) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.judge(p)
+}
+
+func (l *allowList) judge(p Peer) error {
+	if l.open && len(l.rules) == 0 {
+		return nil
+	}
+	return Allowed(l.rules, p)
+}
+
+// follow calls cut once if the rules cease to admit the peer, until stop is
+// called.
+func (l *allowList) follow(p Peer, cut func(why error)) (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := &admission{p, cut}
+	if err := l.judge(p); err != nil {
+		go cut(err)
+		return func() {}
+	}
+	l.admitted[a] = struct{}{}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.admitted, a)
+	}
+}
+
+// set puts other rules in force at once.
+func (l *allowList) set(rules []Rule) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rules = rules
+	for a := range l.admitted {
+		if err := l.judge(a.peer); err != nil {
+			delete(l.admitted, a)
+			go a.cut(err)
+		}
+	}
 }

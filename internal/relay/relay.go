@@ -2,10 +2,11 @@
 // and copies between them what it cannot read.
 //
 // It guarantees that only members of its project get in, each in its own role
-// and for the service that its certificate names; that an inlet is paired only
-// with an outlet that answered at that moment; and that it keeps nothing. It
-// learns who talks to whom about which service, when and how much; the session
-// inside is end to end encrypted and it holds no key for it.
+// and for the service that its certificate names; that a member who is revoked
+// loses its legs; that an inlet is paired only with an outlet that answered at
+// that moment; and that it keeps nothing. It learns who talks to whom about
+// which service, when and how much; the session inside is end to end encrypted
+// and it holds no key for it.
 package relay
 
 import (
@@ -26,7 +27,7 @@ import (
 
 // Bounds.
 const (
-	handshakeTime = 10 * time.Second // for TLS and the first frame
+	handshakeTime = 10 * time.Second // for TLS, a WebSocket, and the first frame
 	answerTime    = 5 * time.Second  // for a waiting outlet to say that it is there
 	maxWaiting    = 16               // legs that one outlet may keep waiting
 	defaultLegs   = 4096
@@ -36,6 +37,10 @@ const (
 type Config struct {
 	Credentials pki.Credentials       // of role relay; required
 	MaxLegs     int                   // open at once; 0 means 4096
+	Limits      Limits                // of each member
+	Drain       time.Duration         // how long pairs may go on once the relay is told to end; 0 cuts them
+	PingEvery   time.Duration         // of waiting legs; 0 means 15 s
+	Web         *tls.Certificate      // shown to HTTPS that asks for a WebSocket; nil shows the member's
 	Logger      *slog.Logger          // nil discards
 	Metrics     prometheus.Registerer // nil keeps none
 }
@@ -43,11 +48,14 @@ type Config struct {
 // Relay is one relay of one project.
 type Relay struct {
 	me      pki.Credentials
-	tls     *tls.Config
+	cfg     Config
+	door    *channel.Door
 	log     *slog.Logger
 	metrics metrics
 	waiting *waitingRoom
-	join    channel.Joiner
+	pool    *channel.Pool
+	pairs   pairs
+	members members
 	slots   chan struct{}
 }
 
@@ -63,28 +71,40 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.PingEvery == 0 {
+		cfg.PingEvery = channel.PingEvery
+	}
+	pool := new(channel.Pool)
 	return &Relay{
 		me:      cfg.Credentials,
-		tls:     channel.LegServer(cfg.Credentials),
+		cfg:     cfg,
+		door:    channel.NewDoor(cfg.Credentials, cfg.Web, pool),
+		members: newMembers(cfg.Limits),
 		log:     cfg.Logger,
 		metrics: newMetrics(cfg.Metrics),
 		waiting: newWaitingRoom(),
+		pool:    pool,
 		slots:   make(chan struct{}, cfg.MaxLegs),
 	}, nil
 }
 
-// Serve takes legs from ln until ctx ends; then it closes every leg and
-// returns once all have gone.
+// Serve takes legs from ln until ctx ends. Then it takes no more, tells the
+// outlets that wait, which have their sessions moved elsewhere, lets pairs go on
+// for Drain at most, and returns once all have gone.
 func (r *Relay) Serve(ctx context.Context, ln net.Listener) error {
 	var legs sync.WaitGroup
 	defer legs.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	living, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
 	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
+			if err == nil {
+				_ = conn.Close()
+			}
+			r.drain()
 			return nil
 		}
 		if err != nil {
@@ -94,26 +114,43 @@ func (r *Relay) Serve(ctx context.Context, ln net.Listener) error {
 		case r.slots <- struct{}{}:
 			legs.Go(func() {
 				defer func() { <-r.slots }()
-				r.serveLeg(ctx, conn)
+				r.serveLeg(living, conn)
 			})
 		default: // full: closing at once costs less than a handshake
-			r.metrics.refused.WithLabelValues("full").Inc()
+			r.metrics.refused.WithLabelValues("full", "").Inc()
 			_ = conn.Close()
+		}
+	}
+}
+
+// drain tells who waits, and waits for who is paired.
+func (r *Relay) drain() {
+	r.waiting.leave()
+	end := time.NewTimer(r.cfg.Drain)
+	defer end.Stop()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for len(r.Pairs()) > 0 {
+		select {
+		case <-end.C:
+			r.log.Warn("pairs are cut: they did not end in time", "pairs", len(r.Pairs()))
+			return
+		case <-look.C:
 		}
 	}
 }
 
 // serveLeg is one leg from handshake to end.
 func (r *Relay) serveLeg(ctx context.Context, raw net.Conn) {
-	conn := tls.Server(raw, r.tls)
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	defer func() { _ = raw.Close() }()
 
 	shake, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	if err := conn.HandshakeContext(shake); err != nil {
-		r.metrics.refused.WithLabelValues("handshake").Inc()
+	conn, err := r.door.Accept(shake, raw)
+	if err != nil {
+		r.metrics.refused.WithLabelValues("handshake", "").Inc()
 		r.log.Warn("leg refused", "client", raw.RemoteAddr().String(), "err", err)
 		return
 	}
@@ -121,27 +158,50 @@ func (r *Relay) serveLeg(ctx context.Context, raw net.Conn) {
 	if err != nil {
 		return // the handshake has judged it already
 	}
+	defer pki.Follow(r.me, conn.ConnectionState(), func(why error) {
+		r.log.Warn("leg cut", "member", peer.String(), "err", why)
+		_ = raw.Close()
+	})()
 	leg := channel.NewLeg(conn)
-	_ = raw.SetReadDeadline(time.Now().Add(handshakeTime))
-	what, service, err := leg.Next()
-	_ = raw.SetReadDeadline(time.Time{})
+	if err := r.members.enter(peer, time.Now()); err != nil {
+		r.refuse(leg, peer, "", err)
+		return
+	}
+	defer r.members.exit(peer)
+	legs := r.metrics.legs.WithLabelValues(string(peer.Role), peer.Member)
+	legs.Inc()
+	defer legs.Dec()
+
+	_ = conn.SetReadDeadline(time.Now().Add(handshakeTime))
+	what, payload, err := leg.Next()
+	_ = conn.SetReadDeadline(time.Time{})
 	if err != nil {
 		r.log.Info("leg ended before it said what for", "member", peer.String(), "err", err)
 		return
 	}
+	if err := r.admit(leg, peer, attributes["service"], what, payload); err != nil {
+		r.refuse(leg, peer, attributes["service"], err)
+	}
+}
+
+// admit does what the leg asks for, if the member's certificate allows it.
+func (r *Relay) admit(leg *channel.Leg, peer pki.ID, allowed string, what channel.Type, payload string) error {
+	service, outlet := payload, ""
+	if what == channel.Dial {
+		var err error
+		if service, outlet, err = channel.ParseDial(payload); err != nil {
+			return err
+		}
+	}
 	switch {
-	case attributes["service"] != service:
-		err = fault.New(fault.Denied, "this member's certificate does not name the service")
+	case allowed != service:
+		return fault.New(fault.Denied, "this member's certificate does not name the service")
 	case what == channel.Listen && peer.Role == pki.Outlet:
-		err = r.wait(leg, peer, service)
+		return r.wait(leg, peer, service)
 	case what == channel.Dial && peer.Role == pki.Inlet:
-		err = r.pair(leg, peer, service)
-	default:
-		err = fault.New(fault.Denied, "this member's role does not allow that")
+		return r.pair(leg, peer, service, outlet)
 	}
-	if err != nil {
-		r.refuse(leg, peer, service, err)
-	}
+	return fault.New(fault.Denied, "this member's role does not allow that")
 }
 
 // refuse tells the node why, in our own words only.
@@ -153,7 +213,7 @@ func (r *Relay) refuse(leg *channel.Leg, peer pki.ID, service string, err error)
 	case fault.Throttled:
 		code = channel.Limited
 	}
-	r.metrics.refused.WithLabelValues(code.String()).Inc()
+	r.metrics.refused.WithLabelValues(code.String(), peer.Member).Inc()
 	r.log.Info("leg refused", "member", peer.String(), "service", service, "err", err)
 	_ = leg.Conn().SetWriteDeadline(time.Now().Add(answerTime))
 	_ = leg.Refuse(code, fault.PublicText(err)) // the node may have left
@@ -162,9 +222,9 @@ func (r *Relay) refuse(leg *channel.Leg, peer pki.ID, service string, err error)
 
 // wait parks an outlet's leg until an inlet takes it or it dies.
 func (r *Relay) wait(leg *channel.Leg, outlet pki.ID, service string) error {
-	w := newWaiter(leg, outlet)
-	if !r.waiting.add(service, w) {
-		return fault.New(fault.Throttled, "this outlet keeps too many legs waiting")
+	w := newWaiter(leg, outlet, r.cfg.PingEvery)
+	if err := r.waiting.add(service, w); err != nil {
+		return err
 	}
 	r.metrics.waiting.Inc()
 	defer r.metrics.waiting.Dec()
@@ -174,21 +234,25 @@ func (r *Relay) wait(leg *channel.Leg, outlet pki.ID, service string) error {
 	return nil
 }
 
-// pair finds an outlet that answers, tells the inlet, and copies.
-func (r *Relay) pair(leg *channel.Leg, inlet pki.ID, service string) error {
+// pair finds an outlet that answers, the one asked for or any, tells the inlet,
+// and copies.
+func (r *Relay) pair(leg *channel.Leg, inlet pki.ID, service, outlet string) error {
 	for {
-		w := r.waiting.take(service)
+		w, err := r.waiting.take(service, outlet)
+		if err != nil {
+			return err
+		}
 		if w == nil {
 			return fault.New(fault.Unavailable, "no outlet waits for this service").
 				Fix("start its outlet, or look whether the outlet reaches this relay")
 		}
-		if err := w.claim(inlet); err != nil {
+		if err = w.claim(inlet); err != nil {
 			r.log.Info("waiting outlet was gone", "member", w.outlet.String(), "err", err)
 			w.release()
 			continue
 		}
 		r.log.Info("paired", "inlet", inlet.String(), "outlet", w.outlet.String(), "service", service)
-		err := r.copyBetween(leg, w, inlet, service)
+		err = r.copyBetween(leg, w, inlet, service)
 		w.release()
 		return err
 	}
@@ -201,14 +265,22 @@ func (r *Relay) copyBetween(leg *channel.Leg, w *waiter, inlet pki.ID, service s
 	}
 	r.metrics.paired.Inc()
 	defer r.metrics.paired.Dec()
-	a, okA := leg.Conn().(channel.HalfCloser)
-	b, okB := w.leg.Conn().(channel.HalfCloser)
+	defer r.pairs.add(&Pair{inlet.String(), w.outlet.String(), service, time.Now()})()
+	a, okA := leg.Conn().(*tls.Conn)
+	b, okB := w.leg.Conn().(*tls.Conn)
 	if !okA || !okB {
-		return errors.New("a leg that cannot be half-closed") // both are *tls.Conn
+		return errors.New("a leg without TLS") // serveLeg makes no other
 	}
-	forth, back, err := r.join.Join(a, b)
-	r.metrics.bytes.WithLabelValues(inlet.Member, service, "to_outlet").Add(float64(forth))
-	r.metrics.bytes.WithLabelValues(inlet.Member, service, "to_inlet").Add(float64(back))
+	up := r.metrics.bytes.WithLabelValues(inlet.Member, service, "to_outlet")
+	down := r.metrics.bytes.WithLabelValues(inlet.Member, service, "to_inlet")
+	forth, back, err := channel.Couple(a, b, r.pool, func(toOutlet bool, n int) {
+		if toOutlet {
+			up.Add(float64(n))
+		} else {
+			down.Add(float64(n))
+		}
+		time.Sleep(r.members.spend(inlet, n, time.Now()))
+	})
 	r.log.Info("session ended", "inlet", inlet.String(), "outlet", w.outlet.String(),
 		"bytes_to_outlet", forth, "bytes_to_inlet", back, "cut", err != nil)
 	return nil

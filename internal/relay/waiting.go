@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -13,14 +14,20 @@ import (
 type waitingRoom struct {
 	mu        sync.Mutex
 	byService map[string][]*waiter
+	leaving   bool
 }
 
 func newWaitingRoom() *waitingRoom { return &waitingRoom{byService: map[string][]*waiter{}} }
 
-// add reports false where the outlet has enough legs waiting already.
-func (q *waitingRoom) add(service string, w *waiter) bool {
+func errLeaving() error { return fault.New(fault.Unavailable, "this relay is leaving") }
+
+// add refuses an outlet that has enough legs waiting already.
+func (q *waitingRoom) add(service string, w *waiter) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.leaving {
+		return errLeaving()
+	}
 	same := 0
 	for _, other := range q.byService[service] {
 		if other.outlet == w.outlet {
@@ -28,22 +35,41 @@ func (q *waitingRoom) add(service string, w *waiter) bool {
 		}
 	}
 	if same >= maxWaiting {
-		return false
+		return fault.New(fault.Throttled, "this outlet keeps too many legs waiting")
 	}
 	q.byService[service] = append(q.byService[service], w)
-	return true
+	return nil
 }
 
-// take removes and returns the longest waiting leg, or nil.
-func (q *waitingRoom) take(service string) *waiter {
+// take removes and returns the longest waiting leg of an outlet, by its
+// member's name, or of any where the name is empty; nil where none waits.
+func (q *waitingRoom) take(service, outlet string) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	all := q.byService[service]
-	if len(all) == 0 {
-		return nil
+	if q.leaving {
+		return nil, errLeaving()
 	}
-	q.put(service, all[1:])
-	return all[0]
+	for i, w := range q.byService[service] {
+		if outlet == "" || w.outlet.Member == outlet {
+			q.drop(service, i)
+			return w, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nobody waits, and that is no failure
+}
+
+// leave tells all who wait that the relay ends, and takes nobody any more.
+func (q *waitingRoom) leave() {
+	q.mu.Lock()
+	q.leaving = true
+	all := q.byService
+	q.byService = map[string][]*waiter{}
+	q.mu.Unlock()
+	for _, waiters := range all {
+		for _, w := range waiters {
+			w.leave()
+		}
+	}
 }
 
 // remove drops a leg that died waiting; one that was taken is gone already.
@@ -52,13 +78,14 @@ func (q *waitingRoom) remove(service string, w *waiter) {
 	defer q.mu.Unlock()
 	for i, other := range q.byService[service] {
 		if other == w {
-			q.put(service, append(q.byService[service][:i:i], q.byService[service][i+1:]...))
+			q.drop(service, i)
 			return
 		}
 	}
 }
 
-func (q *waitingRoom) put(service string, all []*waiter) {
+func (q *waitingRoom) drop(service string, i int) {
+	all := slices.Delete(q.byService[service], i, i+1)
 	if len(all) == 0 {
 		delete(q.byService, service)
 		return
@@ -72,6 +99,7 @@ func (q *waitingRoom) put(service string, all []*waiter) {
 type waiter struct {
 	leg      *channel.Leg
 	outlet   pki.ID
+	every    time.Duration // between pings
 	ready    chan struct{} // closed when the outlet has answered a claim
 	died     chan struct{} // closed when reading failed
 	released chan struct{} // closed by whoever took the leg, when done with it
@@ -80,9 +108,9 @@ type waiter struct {
 	claimed bool
 }
 
-func newWaiter(leg *channel.Leg, outlet pki.ID) *waiter {
+func newWaiter(leg *channel.Leg, outlet pki.ID, every time.Duration) *waiter {
 	return &waiter{
-		leg: leg, outlet: outlet,
+		leg: leg, outlet: outlet, every: every,
 		ready: make(chan struct{}), died: make(chan struct{}), released: make(chan struct{}),
 	}
 }
@@ -90,7 +118,7 @@ func newWaiter(leg *channel.Leg, outlet pki.ID) *waiter {
 // run keeps the leg alive until it dies or is released.
 func (w *waiter) run() {
 	go w.read()
-	tick := time.NewTicker(channel.PingEvery)
+	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -119,6 +147,20 @@ func (w *waiter) ping() bool {
 	return w.claimed || w.leg.SendPing() == nil
 }
 
+// leave says that the relay ends, and lets go of the leg. Whoever holds it has
+// answerTime to listen.
+func (w *waiter) leave() {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if w.claimed {
+		return
+	}
+	conn := w.leg.Conn()
+	_ = conn.SetWriteDeadline(time.Now().Add(answerTime))
+	_ = w.leg.SendLeaving() // an outlet that is gone need not know
+	_ = conn.Close()
+}
+
 func (w *waiter) wasClaimed() bool {
 	w.writing.Lock()
 	defer w.writing.Unlock()
@@ -129,7 +171,7 @@ func (w *waiter) wasClaimed() bool {
 // ping for a while is dead, whatever TCP believes.
 func (w *waiter) read() {
 	for {
-		_ = w.leg.Conn().SetReadDeadline(time.Now().Add(2*channel.PingEvery + answerTime))
+		_ = w.leg.Conn().SetReadDeadline(time.Now().Add(2*w.every + answerTime))
 		t, _, err := w.leg.Next()
 		switch {
 		case err == nil && t == channel.Ping:

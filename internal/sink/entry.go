@@ -52,7 +52,7 @@ type Entry struct {
 	Deployment  string    `json:"deployment,omitempty" half:"call" doc:"as the client asked for it"`
 	Stream      bool      `json:"stream" half:"call" doc:"whether the client asked for a stream"`
 	Decision    string    `json:"decision,omitempty" half:"call" doc:"the grant that allowed it, or why none did"`
-	Backend     string    `json:"backend,omitempty" half:"call" doc:"where it was forwarded"`
+	Backend     string    `json:"backend,omitempty" half:"call" doc:"where it was forwarded, in the end"`
 	Correlation string    `json:"correlation,omitempty" half:"call" doc:"the client's own x-ms-client-request-id"`
 
 	Status        int               `json:"status" half:"result" doc:"HTTP status sent to the client; 0 without an outcome"`
@@ -159,6 +159,9 @@ func (e *Entry) addResult(r ledger.Result) {
 		e.CostMicros, e.Currency = r.Cost.Micros, r.Cost.Currency
 	}
 	e.Retries, e.UpstreamID = r.Retries, r.UpstreamID
+	if r.Backend != "" {
+		e.Backend = r.Backend
+	}
 	e.ResponseBytes, e.ResponseCommitment, e.ResponseRedacted = r.Response.Bytes, r.Response.Commitment, r.Response.Redacted
 	e.responsePieces = r.Response.Pieces
 }

@@ -73,22 +73,34 @@ func NewKafka(cfg KafkaConfig) (*Kafka, error) {
 
 // dial makes a client; it connects when it is used.
 func (k *Kafka) dial() (*kgo.Client, error) {
+	return kgo.NewClient(k.cfg.producer(k.limit, deliveryTime)...)
+}
+
+// producer is how a client writes messages of up to limit bytes.
+func (c *KafkaConfig) producer(limit int, delivery time.Duration) []kgo.Opt {
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(k.cfg.Brokers...), kgo.DefaultProduceTopic(k.cfg.Topic), kgo.ClientID("ostiary"),
-		kgo.RequiredAcks(kgo.AllISRAcks()),                                                               // idempotent too, where the broker knows how
-		kgo.ProducerBatchMaxBytes(int32(k.limit)), kgo.BrokerMaxWriteBytes(int32(k.limit + requestRoom)), //nolint:gosec // Check bounds it
+		kgo.RequiredAcks(kgo.AllISRAcks()),                                                           // idempotent too, where the broker knows how
+		kgo.ProducerBatchMaxBytes(int32(limit)), kgo.BrokerMaxWriteBytes(int32(limit + requestRoom)), //nolint:gosec // Check bounds it
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // Event Hubs knows gzip alone
-		kgo.RecordDeliveryTimeout(deliveryTime), kgo.AllowIdempotentProduceCancellation(),
+		kgo.RecordDeliveryTimeout(delivery), kgo.AllowIdempotentProduceCancellation(),
+	}
+	return append(opts, c.client()...)
+}
+
+// client is how a client reaches the brokers.
+func (c *KafkaConfig) client() []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...), kgo.DefaultProduceTopic(c.Topic), kgo.ClientID("ostiary"),
 		kgo.ConnIdleTimeout(3 * time.Minute), kgo.MetadataMaxAge(3 * time.Minute), // a load balancer drops what idles for 4 minutes
 		kgo.DisableClientMetrics(),
 	}
-	if k.cfg.TLS != nil {
-		opts = append(opts, kgo.DialTLSConfig(k.cfg.TLS))
+	if c.TLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(c.TLS))
 	}
-	if k.cfg.SASL != nil {
-		opts = append(opts, kgo.SASL(k.cfg.SASL))
+	if c.SASL != nil {
+		opts = append(opts, kgo.SASL(c.SASL))
 	}
-	return kgo.NewClient(append(opts, k.cfg.Options...)...)
+	return append(opts, c.Options...)
 }
 
 // Load implements Destination.

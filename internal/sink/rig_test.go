@@ -189,3 +189,11 @@ func wantKinds(t *testing.T, m *memory, want map[string][]string) {
 		t.Errorf("delivered %v, want %v", got, want)
 	}
 }
+
+// copyDir copies a log's directory as it is.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -183,22 +183,23 @@ func (s *Settings) destination(dir string, logger *slog.Logger) (Destination, er
 	if k == nil {
 		return nil, fault.New(fault.Invalid, "a sink is one of sqlite and kafka").At(s.Name)
 	}
-	cfg := KafkaConfig{
-		Brokers: k.Brokers, Topic: k.Topic, MaxMessage: int(k.MaxMessage), Format: k.Format, Logger: logger,
-		Cursor: filepath.Join(dir, "sink-"+s.Name+".cursor"),
-	}
-	var err error
-	if cfg.SASL, err = k.mechanism(); err != nil {
+	cfg, err := k.config()
+	if err != nil {
 		return nil, err
 	}
-	if !k.Plaintext {
-		roots, err := pki.ReadPool(k.CA)
-		if err != nil {
-			return nil, err
-		}
-		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
-	}
+	cfg.Logger, cfg.Cursor = logger, filepath.Join(dir, "sink-"+s.Name+".cursor")
 	return NewKafka(cfg)
+}
+
+// config resolves the secrets and reads the files that the settings name.
+func (s *KafkaSettings) config() (cfg KafkaConfig, err error) {
+	cfg = KafkaConfig{Brokers: s.Brokers, Topic: s.Topic, MaxMessage: int(s.MaxMessage), Format: s.Format}
+	if cfg.SASL, err = s.mechanism(); err != nil || s.Plaintext {
+		return cfg, err
+	}
+	roots, err := pki.ReadPool(s.CA)
+	cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	return cfg, err
 }
 
 // Run delivers until ctx ends, and then for some seconds what is there

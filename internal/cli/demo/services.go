@@ -96,7 +96,7 @@ func (w *World) startRest() error {
 	}
 	w.run("relay", func(env *node.Env) error { return node.Relay(env, *between.Relay, w.listeners["relay"]) })
 	w.run("gateway", func(env *node.Env) error {
-		return serve.Gateway(env, *owner.Gateway, w.listeners["gateway"], w.listeners["members"])
+		return serve.Gateway(env, *owner.Gateway, serve.Source{}, w.listeners["gateway"], w.listeners["members"])
 	})
 	w.run("outlet", func(env *node.Env) error { return node.Outlet(env, *owner.Outlet) })
 	w.run("inlet", func(env *node.Env) error { return node.Inlet(env, *consumer.Inlet, w.listeners["inlet"]) })

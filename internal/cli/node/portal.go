@@ -1,21 +1,14 @@
 package node
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/authority"
 	"github.com/ostiary/ostiary/internal/fault"
-	"github.com/ostiary/ostiary/internal/httpd"
 	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/pki"
 )
@@ -28,19 +21,19 @@ type PortalCmd struct {
 	Enroll EnrollCmd `cmd:"" help:"Redeem a ticket on the node that is to join."`
 	Member struct {
 		List MemberListCmd `cmd:"" help:"List the project's members."`
+		Show MemberShowCmd `cmd:"" help:"Show one member."`
 	} `cmd:"" help:"Who belongs to the project."`
-}
-
-// AdminFlag finds the authority's private listener.
-type AdminFlag struct {
-	Config string `xor:"admin" required:"" placeholder:"FILE" help:"Configuration file of the authority, to find its private listener."`
-	Admin  string `xor:"admin" required:"" placeholder:"unix:PATH" help:"The authority's private listener itself."`
+	Revoke RevokeCmd `cmd:"" help:"Put a member out: its sessions are cut within seconds."`
+	Rotate RotateCmd `cmd:"" help:"Give this node a new key, and revoke the old one."`
+	Status StatusCmd `cmd:"" help:"Show a running node: certificate, sessions, bytes, round trip."`
 }
 
 // TicketCmd is `portal ticket create`.
 type TicketCmd struct {
-	AdminFlag
-	Role      string            `required:"" enum:"inlet,outlet,relay,gateway" help:"What the node is to be: inlet, outlet, relay or gateway."`
+	Config    string            `xor:"admin" required:"" placeholder:"FILE" help:"Configuration file of the authority, to find its private listener."`
+	Admin     string            `xor:"admin" required:"" placeholder:"unix:PATH" help:"The authority's private listener itself."`
+	Dir       string            `xor:"admin" required:"" placeholder:"DIR" help:"Directory of a member of role enroller, to ask the authority from afar."`
+	Role      string            `required:"" enum:"inlet,outlet,relay,gateway,enroller" help:"What the node is to be: inlet, outlet, relay, gateway or enroller."`
 	Name      string            `help:"Name of the member; without it the authority chooses one."`
 	Service   string            `help:"Service that an inlet may open or an outlet serves."`
 	Attribute map[string]string `placeholder:"KEY=VALUE" help:"Attribute for the member's certificate; may be repeated."`
@@ -53,10 +46,15 @@ func (*TicketCmd) Help() string {
 	return `The ticket is printed once and kept only as a hash. It carries the authority's
 address and the fingerprint of its key, so the node needs nothing else.
 
+An enroller makes tickets from another machine, with its own certificate: for
+inlets of its own service alone, with attributes that it has itself, for an hour
+and ten uses at most.
+
 Examples:
   ostiary portal ticket create --config authority.yaml --role outlet --name ai-corp --service openai
   ostiary portal ticket create --config authority.yaml --role inlet --name health-corp \
-      --service openai --attribute team=research --expires-in 1h`
+      --service openai --attribute team=research --expires-in 1h
+  ostiary-node portal ticket create --dir /var/lib/ostiary/enroller --role inlet --service openai --uses 10`
 }
 
 // Run prints the ticket.
@@ -68,10 +66,17 @@ func (c *TicketCmd) Run(env *Env) error {
 		}
 		attributes[authority.ServiceAttribute] = c.Service
 	}
-	var answer authority.Ticket
-	err := c.call(env, http.MethodPost, authority.TicketsPath, authority.TicketRequest{
+	req := authority.TicketRequest{
 		Role: pki.Role(c.Role), Name: c.Name, Attributes: attributes, ExpiresIn: c.ExpiresIn.String(), Uses: c.Uses,
-	}, &answer)
+	}
+	var answer authority.Ticket
+	var err error
+	if c.Dir != "" {
+		err = c.fromAfar(env, req, &answer)
+	} else {
+		flag := AdminFlag{c.Config, c.Admin}
+		err = flag.call(env, http.MethodPost, authority.TicketsPath, req, &answer)
+	}
 	if err != nil {
 		return err
 	}
@@ -79,79 +84,13 @@ func (c *TicketCmd) Run(env *Env) error {
 	return err
 }
 
-// MemberListCmd is `portal member list`.
-type MemberListCmd struct {
-	AdminFlag
-	JSON bool `help:"Print JSON."`
-}
-
-// Run prints the members.
-func (c *MemberListCmd) Run(env *Env) error {
-	var members []authority.Member
-	if err := c.call(env, http.MethodGet, authority.MembersPath, nil, &members); err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(env.Out).Encode(members)
-	}
-	table := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "MEMBER\tATTRIBUTES\tSINCE")
-	for _, m := range members {
-		pairs := make([]string, 0, len(m.Attributes))
-		for k, v := range m.Attributes {
-			pairs = append(pairs, k+"="+v)
-		}
-		slices.Sort(pairs)
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", m.ID, strings.Join(pairs, " "), m.Created.Local().Format(time.DateTime))
-	}
-	return table.Flush()
-}
-
-// call speaks to the admin API.
-func (f *AdminFlag) call(env *Env, method, path string, in, out any) error {
-	address := f.Admin
-	if address == "" {
-		s, err := section(env, f.Config, "authority", func(all Sections) *authority.Settings { return all.Authority })
-		if err != nil {
-			return err
-		}
-		address = s.AdminAddress()
-	}
-	socket, ok := strings.CutPrefix(address, "unix:")
-	if !ok {
-		return fault.New(fault.Invalid, "not a private listener").At(address).Fix("write unix:PATH")
-	}
-	return CallAdmin(env.Ctx, socket, method, path, in, out)
-}
-
-// CallAdmin calls the admin API behind a Unix socket: JSON in, JSON out.
-func CallAdmin(ctx context.Context, socket, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
+// fromAfar asks as an enroller.
+func (c *TicketCmd) fromAfar(env *Env, req authority.TicketRequest, answer *authority.Ticket) error {
+	me, err := membership.Load(c.Dir, env.Log)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	resp, err := httpd.UnixClient(socket).Do(req)
-	if err != nil {
-		return fault.New(fault.Unavailable, "the authority does not answer").At("unix:" + socket).
-			Fix("start `authority` first, and run this as the user that it runs as").Because(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		var p membership.Problem
-		if json.Unmarshal(answer, &p) != nil || p.Error == "" {
-			p.Error = resp.Status
-		}
-		return fault.New(fault.Invalid, p.Error)
-	}
-	return json.Unmarshal(answer, out)
+	return me.Ask(env.Ctx, membership.TicketsPath, req, answer)
 }
 
 // EnrollCmd is `portal enroll`.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,7 +14,6 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/httpd"
 	"github.com/ostiary/ostiary/internal/ledger"
-	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/portal"
 	"github.com/ostiary/ostiary/internal/relay"
 	"github.com/ostiary/ostiary/internal/witness"
@@ -71,7 +69,7 @@ func Authority(env *Env, s authority.Settings, ln, admin net.Listener) error {
 	}
 	defer closeWitness()
 	env.Log.Info("authority serves", "project", s.Project, "listen", ln.Addr().String(), "admin", admin.Addr().String())
-	return Tasks(env.Ctx,
+	return Tasks(env.Ctx, a.Run,
 		func(ctx context.Context) error { return httpd.Serve(ctx, ln, handler, public, env.Log) },
 		func(ctx context.Context) error {
 			return httpd.Serve(ctx, admin, httpd.Admin(reg, alwaysReady, a.AdminHandler()), nil, env.Log)
@@ -120,17 +118,21 @@ func (c *RelayCmd) Run(env *Env) error {
 // Relay serves legs on ln.
 func Relay(env *Env, s relay.Settings, ln net.Listener) error {
 	defer func() { _ = ln.Close() }()
-	me, err := membership.Load(s.Directory, env.Log)
+	me, reg, err := join(env, s.Directory, s.Revocation)
 	if err != nil {
 		return err
 	}
-	reg := Registry()
-	r, err := relay.New(relay.Config{Credentials: me, MaxLegs: s.MaxLegs, Logger: env.Log, Metrics: reg})
+	cfg, err := s.Config(me)
+	if err != nil {
+		return err
+	}
+	cfg.Logger, cfg.Metrics = env.Log, reg
+	r, err := relay.New(cfg)
 	if err != nil {
 		return err
 	}
 	env.Log.Info("relay serves", "member", me.ID().String(), "listen", ln.Addr().String())
-	return Tasks(env.Ctx, me.Run, ServeAdmin(s.Admin, reg, alwaysReady, env.Log),
+	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, alwaysReady, pairsOf(r)),
 		func(ctx context.Context) error { return r.Serve(ctx, ln) })
 }
 
@@ -153,30 +155,21 @@ func (c *InletCmd) Run(env *Env) error {
 // Inlet serves clients on ln.
 func Inlet(env *Env, s portal.InletSettings, ln net.Listener) error {
 	defer func() { _ = ln.Close() }()
-	me, err := membership.Load(s.Directory, env.Log)
+	me, reg, err := join(env, s.Directory, s.Revocation)
 	if err != nil {
 		return err
 	}
-	reg := Registry()
-	cfg := portal.InletConfig{
-		Credentials: me, Relays: s.Relays, Service: s.Service,
-		Outlet: s.Outlet, Gateway: s.Gateway, Logger: env.Log, Metrics: reg,
+	cfg, err := s.Config(me)
+	if err != nil {
+		return err
 	}
-	if s.TLS != nil {
-		cert, err := tls.LoadX509KeyPair(s.TLS.Certificate, s.TLS.Key)
-		if err != nil {
-			return fault.New(fault.Invalid, "cannot read the inlet's certificate").At(s.TLS.Certificate).Because(err)
-		}
-		cfg.TLS = &tls.Config{
-			MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{portal.MemberProtocol},
-		}
-	}
+	cfg.Logger, cfg.Metrics = env.Log, reg
 	in, err := portal.NewInlet(cfg)
 	if err != nil {
 		return err
 	}
 	env.Log.Info("inlet serves", "member", me.ID().String(), "listen", ln.Addr().String())
-	return Tasks(env.Ctx, me.Run, ServeAdmin(s.Admin, reg, in.Ready, env.Log),
+	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, in.Ready, sessionsOf(in)),
 		func(ctx context.Context) error { return in.Serve(ctx, ln) })
 }
 
@@ -194,18 +187,19 @@ func (c *OutletCmd) Run(env *Env) error {
 
 // Outlet keeps legs waiting and serves what comes.
 func Outlet(env *Env, s portal.OutletSettings) error {
-	me, err := membership.Load(s.Directory, env.Log)
+	me, reg, err := join(env, s.Directory, s.Revocation)
 	if err != nil {
 		return err
 	}
-	reg := Registry()
-	out, err := portal.NewOutlet(portal.OutletConfig{
-		Credentials: me, Relays: s.Relays, Service: s.Service, Target: s.Target,
-		Allow: s.Allow, Logger: env.Log, Metrics: reg,
-	})
+	cfg, err := s.Config(me)
+	if err != nil {
+		return err
+	}
+	cfg.Logger, cfg.Metrics = env.Log, reg
+	out, err := portal.NewOutlet(cfg)
 	if err != nil {
 		return err
 	}
 	env.Log.Info("outlet serves", "member", me.ID().String(), "target", s.Target)
-	return Tasks(env.Ctx, me.Run, ServeAdmin(s.Admin, reg, alwaysReady, env.Log), out.Run)
+	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, alwaysReady, sessionsOf(out)), out.Run)
 }

@@ -12,8 +12,9 @@ import (
 )
 
 // Gateway serves callers with tokens and keys on main, and portal members on
-// members; either may be nil. It closes both.
-func Gateway(env *node.Env, s gateway.Settings, main, members net.Listener) error {
+// members; either may be nil. It closes both. Settings that change in their
+// source are put in force as far as a running gateway can.
+func Gateway(env *node.Env, s gateway.Settings, from Source, main, members net.Listener) error {
 	for _, ln := range []net.Listener{main, members} {
 		if ln != nil {
 			defer func() { _ = ln.Close() }()
@@ -25,9 +26,12 @@ func Gateway(env *node.Env, s gateway.Settings, main, members net.Listener) erro
 		return err
 	}
 	defer func() { _ = g.Close() }()
-	tasks := []func(context.Context) error{g.Run, node.ServeAdmin(s.Admin, reg, g.Ready, env.Log)}
+	tasks := []func(context.Context) error{
+		g.Run, node.ServeAdmin(s.Admin, reg, g.Ready, env.Log),
+		func(ctx context.Context) error { return from.run(ctx, g.Reload, env.Log) },
+	}
 	if main != nil {
-		public, err := s.ServerTLS()
+		public, err := s.ServerTLS(env.Log)
 		if err != nil {
 			return err
 		}
@@ -41,7 +45,7 @@ func Gateway(env *node.Env, s gateway.Settings, main, members net.Listener) erro
 			return err
 		}
 		tasks = append(tasks, func(ctx context.Context) error {
-			return httpd.Serve(ctx, members, g.MemberHandler(), mutual, env.Log)
+			return httpd.Serve(ctx, g.MemberListener(members), g.MemberHandler(), mutual, env.Log)
 		})
 	}
 	env.Log.Info("gateway serves", "callers", s.Listen, "members", members != nil)

@@ -18,6 +18,7 @@ type Credentials struct {
 	Name   pki.ID
 	Cert   tls.Certificate
 	Trusts *x509.CertPool
+	Stands pki.Standing // nil: everybody stands well
 }
 
 // ID is the member's name.
@@ -28,6 +29,20 @@ func (c Credentials) Certificate() (*tls.Certificate, error) { return &c.Cert, n
 
 // Roots are whom it trusts.
 func (c Credentials) Roots() *x509.CertPool { return c.Trusts }
+
+// Standing is Stands, or one that finds no fault with anybody.
+func (c Credentials) Standing() pki.Standing {
+	if c.Stands != nil {
+		return c.Stands
+	}
+	return everybody{}
+}
+
+type everybody struct{}
+
+func (everybody) Check(*x509.Certificate) error { return nil }
+
+func (everybody) Follow(*x509.Certificate, func(error)) func() { return func() {} }
 
 // Project founds a project.
 func Project(tb testing.TB, name string) *pki.CA {
@@ -52,7 +67,7 @@ func MemberAt(tb testing.TB, ca *pki.CA, id pki.ID, from time.Time, life time.Du
 	if err != nil {
 		tb.Fatal(err)
 	}
-	der, err := ca.IssueMember(id, map[string]string{"service": "openai"}, key.Public(), from, life)
+	der, err := ca.IssueMember(nil, id, map[string]string{"service": "openai"}, key.Public(), from, life)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -60,5 +75,8 @@ func MemberAt(tb testing.TB, ca *pki.CA, id pki.ID, from time.Time, life time.Du
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return Credentials{id, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pki.Pool(ca.Certificate())}
+	return Credentials{
+		Name: id, Cert: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf},
+		Trusts: pki.Pool(ca.Certificate()),
+	}
 }

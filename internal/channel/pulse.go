@@ -1,0 +1,83 @@
+package channel
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/ostiary/ostiary/internal/fault"
+)
+
+// pulse knows how a session's other end is: when it was last heard, and since
+// when a ping waits for its answer. Times are in nanoseconds since the Unix
+// epoch; 0 is none.
+type pulse struct {
+	heard  atomic.Int64 // when the last frame came
+	asked  atomic.Int64 // when the ping was sent that still waits
+	rtt    atomic.Int64 // of the last answer
+	missed atomic.Int32 // pings since the last frame
+}
+
+// quiet is how long nothing may have come before a new stream asks for a sign
+// of life as well: the next one then knows better which session to take.
+const quiet = time.Second
+
+func (p *pulse) start(now time.Time) { p.heard.Store(now.UnixNano()) }
+
+// beat notes that a frame came. A peer that sends is alive, even if its answer
+// to a ping waits behind what it sends.
+func (p *pulse) beat(now time.Time) {
+	p.heard.Store(now.UnixNano())
+	p.missed.Store(0)
+}
+
+// answered notes the answer to the ping sent at the given time.
+func (p *pulse) answered(sent int64, now time.Time) {
+	p.asked.Store(0)
+	p.rtt.Store(max(now.UnixNano()-sent, 1))
+}
+
+func (p *pulse) roundTrip() time.Duration { return time.Duration(p.rtt.Load()) }
+
+// overdue is how long a ping has waited, and nothing else has come either.
+func (p *pulse) overdue(now time.Time) time.Duration {
+	asked := p.asked.Load()
+	if asked == 0 {
+		return 0
+	}
+	return max(now.Sub(time.Unix(0, max(asked, p.heard.Load()))), 0)
+}
+
+func (p *pulse) wantsProbe(now time.Time) bool {
+	return p.asked.Load() == 0 && now.UnixNano()-p.heard.Load() > int64(quiet)
+}
+
+// probe asks for a sign of life now.
+func (s *Session) probe() {
+	now := time.Now().UnixNano()
+	if s.pulse.asked.CompareAndSwap(0, now) {
+		s.say(pingFrame(0, uint64(now))) //nolint:gosec // comes back as it went
+	}
+}
+
+// pingLoop asks regularly, and ends a session that does not answer.
+func (s *Session) pingLoop() {
+	tick := time.NewTicker(s.cfg.PingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-tick.C:
+		}
+		if s.pulse.missed.Add(1) > maxMissed {
+			s.fail(fault.New(fault.Upstream, "the peer has not answered for "+(s.cfg.PingEvery*maxMissed).String()))
+			return
+		}
+		if time.Since(s.cfg.Expires) > maxLinger {
+			s.fail(fault.New(fault.Unavailable, "the session had ended "+maxLinger.String()+" ago"))
+			return
+		}
+		s.pulse.asked.Store(0) // one that got lost does not stop the next
+		s.probe()
+	}
+}
