@@ -96,6 +96,7 @@ func openSQLite(b *testing.B) (func(context.Context, []byte) error, func() time.
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { _ = insert.Close() })
 	return func(ctx context.Context, entry []byte) error {
 		_, err := insert.ExecContext(ctx, entry)
 		return err

@@ -12,7 +12,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -33,13 +32,13 @@ import (
 func TestMain(m *testing.M) {
 	switch os.Getenv("BENCH_ROLE") {
 	case "stub":
-		panic(http.ListenAndServe(os.Getenv("BENCH_LISTEN"), stubHandler())) //nolint:gosec // a bench's own
+		panic(http.ListenAndServe(os.Getenv("BENCH_LISTEN"), stubHandler()))
 	case "target":
 		serveTarget(os.Getenv("BENCH_LISTEN"))
 	case "hop":
 		serveHop(os.Getenv("BENCH_LISTEN"), os.Getenv("BENCH_TARGET"))
 	case "reverseproxy":
-		panic(http.ListenAndServe(os.Getenv("BENCH_LISTEN"), reverseProxy(os.Getenv("BENCH_TARGET")))) //nolint:gosec // a bench's own
+		panic(http.ListenAndServe(os.Getenv("BENCH_LISTEN"), reverseProxy(os.Getenv("BENCH_TARGET"))))
 	}
 	os.Exit(m.Run())
 }
@@ -177,5 +176,5 @@ func waitFor(b *testing.B, address string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	b.Fatal(fmt.Sprintf("nothing listens on %s", address))
+	b.Fatalf("nothing listens on %s", address)
 }

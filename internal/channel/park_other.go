@@ -5,7 +5,10 @@ package channel
 import "net"
 
 // park exists on Unix only; elsewhere a waiting connection holds its buffer.
-type park struct{ pool *Pool }
+type park struct {
+	pool *Pool
+	idle func()
+}
 
 func newPark(net.Conn, *Pool) *park { return nil }
 

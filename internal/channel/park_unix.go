@@ -16,6 +16,7 @@ type park struct {
 	raw  syscall.RawConn
 	pool *Pool
 	try  func(fd uintptr) bool
+	idle func() // called whenever nothing is there to read; nil does nothing
 
 	buf *[]byte
 	n   int
@@ -48,6 +49,9 @@ func (p *park) attempt(fd uintptr) bool {
 	}
 	if errors.Is(p.err, syscall.EAGAIN) {
 		p.pool.putBatch(p.buf)
+		if p.idle != nil {
+			p.idle()
+		}
 		return false
 	}
 	return true

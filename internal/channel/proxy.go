@@ -65,7 +65,7 @@ func (p *Proxy) ask(conn net.Conn, target string) (net.Conn, error) {
 	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
 		return nil, fault.New(fault.Unavailable, "the proxy does not listen").At(p.Address).Because(err)
 	}
-	answer, rest, err := readAnswer(conn, http.MethodConnect)
+	answer, rest, err := readAnswer(conn, http.MethodConnect) //nolint:bodyclose // it has none: what follows is the tunnel
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "the proxy gave no proper answer").At(p.Address).Because(err)
 	}

@@ -39,16 +39,15 @@ func newSender(conn net.Conn) *sender {
 // send writes a frame, or frames of one stream if p is long and t is Data.
 func (w *sender) send(t Type, stream uint32, p []byte) error {
 	w.mu.Lock()
-	if w.err == nil && !w.busy && len(w.pending) == 0 {
-		w.busy = true
+	defer w.mu.Unlock()
+	if w.err == nil && !w.busy {
+		first := w.take()
 		w.mu.Unlock()
-		err := w.writeNow(t, stream, p)
+		err := w.writeNow(first, t, stream, p)
 		w.mu.Lock()
-		w.settle(err)
-		w.mu.Unlock()
+		w.settle(first, err)
 		return err
 	}
-	defer w.mu.Unlock()
 	for first := true; first || len(p) > 0; first = false {
 		for w.err == nil && len(w.pending) > maxPending {
 			w.start()
@@ -73,6 +72,35 @@ func (w *sender) start() {
 	}
 }
 
+// take begins a turn of writing with what is pending; mu is held.
+func (w *sender) take() []byte {
+	w.busy = true
+	if len(w.pending) == 0 {
+		return nil
+	}
+	first := w.pending
+	w.pending, w.spare = w.spare[:0], nil
+	w.room.Broadcast()
+	return first
+}
+
+// queue has a frame wait for the next that is sent, or for flush.
+func (w *sender) queue(t Type, stream uint32, p []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = appendFrame(w.pending, t, stream, p)
+	return w.err
+}
+
+// flush has what was queued written.
+func (w *sender) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.pending) > 0 {
+		w.start()
+	}
+}
+
 // offer queues a frame and never waits: two read loops that both wait to write
 // would wait for ever. It reports false where too much waits already.
 func (w *sender) offer(frame []byte) bool {
@@ -87,8 +115,11 @@ func (w *sender) offer(frame []byte) bool {
 }
 
 // settle ends a turn of writing; mu is held.
-func (w *sender) settle(err error) {
+func (w *sender) settle(first []byte, err error) {
 	w.busy = false
+	if w.spare == nil {
+		w.spare = first[:0]
+	}
 	if err != nil && w.err == nil {
 		w.err = err
 	}
@@ -109,15 +140,11 @@ func (w *sender) run(stop <-chan struct{}) error {
 		}
 		w.mu.Lock()
 		for !w.busy && len(w.pending) > 0 && w.err == nil {
-			out := w.pending
-			w.pending, w.spare = w.spare[:0], nil
-			w.busy = true
-			w.room.Broadcast()
+			first := w.take()
 			w.mu.Unlock()
-			err := w.write(out)
+			err := w.write(first)
 			w.mu.Lock()
-			w.settle(err)
-			w.spare = out[:0]
+			w.settle(first, err)
 		}
 		err, last := w.err, w.closing && !w.busy && len(w.pending) == 0
 		w.mu.Unlock()
@@ -150,10 +177,17 @@ func (w *sender) fail(err error) {
 	w.room.Broadcast()
 }
 
-// writeNow lays out and writes frame by frame: each fills one record.
-func (w *sender) writeNow(t Type, stream uint32, p []byte) error {
-	if len(p) > MaxPayload {
+// writeNow writes first, and then lays out and writes frame by frame: each
+// fills one record.
+func (w *sender) writeNow(before []byte, t Type, stream uint32, p []byte) error {
+	if n := len(before); n > 0 && n+HeaderSize+len(p) <= HeaderSize+MaxPayload {
+		return w.write(appendFrame(before, t, stream, p)) // all in one record
+	}
+	if len(p) > MaxPayload || len(before) > 0 {
 		w.wire.Cork()
+	}
+	if err := w.records(before); err != nil {
+		return err
 	}
 	for first := true; first || len(p) > 0; first = false {
 		n := min(len(p), MaxPayload)
@@ -168,7 +202,16 @@ func (w *sender) writeNow(t Type, stream uint32, p []byte) error {
 
 // write writes frames that were laid out, in pieces that fill one record each.
 func (w *sender) write(p []byte) error {
-	w.wire.Cork()
+	if len(p) > HeaderSize+MaxPayload {
+		w.wire.Cork()
+	}
+	if err := w.records(p); err != nil {
+		return err
+	}
+	return w.wire.Flush()
+}
+
+func (w *sender) records(p []byte) error {
 	for len(p) > 0 {
 		n := min(len(p), HeaderSize+MaxPayload)
 		if _, err := w.conn.Write(p[:n]); err != nil {
@@ -176,7 +219,7 @@ func (w *sender) write(p []byte) error {
 		}
 		p = p[n:]
 	}
-	return w.wire.Flush()
+	return nil
 }
 
 func pingFrame(flag byte, value uint64) []byte {

@@ -158,8 +158,19 @@ func (s *Session) Spent() bool {
 // Expires is when the session takes no new streams any more.
 func (s *Session) Expires() time.Time { return s.cfg.Expires }
 
-// Open begins a stream to a service. Only an inlet may.
+// Open begins a stream to a service and says so at once. Only an inlet may.
 func (s *Session) Open(service string) (*Stream, error) {
+	st, err := s.Begin(service)
+	if err == nil {
+		s.out.flush()
+	}
+	return st, err
+}
+
+// Begin begins a stream to a service. The peer hears of it together with the
+// first that is written to the stream, or when somebody waits to read from it,
+// whichever is first.
+func (s *Session) Begin(service string) (*Stream, error) {
 	if !s.isInlet {
 		return nil, fault.New(fault.Denied, "the owner's side cannot open a stream")
 	}
@@ -175,7 +186,7 @@ func (s *Session) Open(service string) (*Stream, error) {
 	if s.pulse.wantsProbe(time.Now()) {
 		s.probe()
 	}
-	return st, s.write(Open, st.id, []byte(service))
+	return st, s.out.queue(Open, st.id, []byte(service))
 }
 
 // register gives a stream its id, if the session takes one.

@@ -110,7 +110,7 @@ func (st *Stream) receive(payload []byte, b *block) (kept bool, err error) {
 	st.unread -= len(payload)
 	st.session.got.Add(int64(len(payload)))
 	if st.inErr != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // nobody reads any more; what still comes is dropped
 	}
 	wake(st.readable)
 	if len(payload) >= MaxPayload/4 {
@@ -184,6 +184,7 @@ func (st *Stream) Read(p []byte) (int, error) {
 }
 
 func (st *Stream) wait() error {
+	st.session.out.flush()
 	select {
 	case <-st.readable:
 		return nil
@@ -286,7 +287,7 @@ func (st *Stream) grant(n int) {
 	st.mu.Unlock()
 	if grant > 0 {
 		// A failed write ends the session, which this stream reports itself.
-		_ = st.session.write(Window, st.id, binary.BigEndian.AppendUint32(nil, uint32(grant))) //nolint:gosec // at most the window
+		_ = st.session.write(Window, st.id, binary.BigEndian.AppendUint32(nil, uint32(grant)))
 	}
 }
 
@@ -320,9 +321,11 @@ func (st *Stream) ReadFrom(r io.Reader) (sum int64, err error) {
 	pool := st.session.cfg.Pool
 	if conn, ok := r.(net.Conn); ok {
 		if p := newPark(conn, pool); p != nil {
+			p.idle = st.session.out.flush // the stream's own beginning, if that still waits
 			return st.readFromPark(p)
 		}
 	}
+	st.session.out.flush()
 	b := pool.block()
 	defer pool.putBlock(b)
 	return io.CopyBuffer(struct{ io.Writer }{st}, struct{ io.Reader }{r}, b.record[:])

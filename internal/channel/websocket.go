@@ -50,7 +50,7 @@ func upgradeClient(ctx context.Context, conn net.Conn, host string, pool *Pool) 
 	if err != nil {
 		return nil, err
 	}
-	answer, rest, err := readAnswer(conn, http.MethodGet)
+	answer, rest, err := readAnswer(conn, http.MethodGet) //nolint:bodyclose // it has none: what follows are frames
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (s *socket) header() error {
 		s.left = length
 		return nil
 	case op >= opClose && op <= opPong && size == 0 && head[0]&0x80 != 0:
-		return s.control(op, int(length)) //nolint:gosec // at most 125
+		return s.control(op, int(length))
 	}
 	return broken(fmt.Sprintf("a WebSocket frame of opcode %d with %d bytes", op, length))
 }
@@ -214,7 +214,7 @@ func (s *socket) frame(op byte, p []byte) error {
 	b := append((*buf)[:0], 0x80|op)
 	switch {
 	case len(p) < 126:
-		b = append(b, byte(len(p)))
+		b = append(b, byte(len(p))) //nolint:gosec // under 126
 	case len(p) < 1<<16:
 		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(len(p))) //nolint:gosec // checked
 	default:

@@ -46,7 +46,7 @@ func TestDescription(t *testing.T) {
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
 	var d described31
-	if err := json.Unmarshal(text, &d); err != nil || resp.StatusCode != 200 || d.OpenAPI != "3.1.0" || resp.Header.Get("Content-Type") != "application/json" {
+	if err := json.Unmarshal(text, &d); err != nil || resp.StatusCode != http.StatusOK || d.OpenAPI != "3.1.0" || resp.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%d %v %s", resp.StatusCode, err, text)
 	}
 	segment := regexp.MustCompile(`\{[a-z]+\}`)
@@ -105,7 +105,7 @@ func TestDescription(t *testing.T) {
 	if len(r.book.kinds) != 0 {
 		t.Error("the description was recorded as a call")
 	}
-	if resp, _ := r.do(r.request("POST", "/openapi.json", "{}")); resp.StatusCode != 404 {
+	if resp, _ := r.do(r.request("POST", "/openapi.json", "{}")); resp.StatusCode != http.StatusNotFound {
 		t.Error(resp.StatusCode)
 	}
 }

@@ -143,7 +143,7 @@ func (s *session) upwards() error {
 		s.parted.Store(f.closed)
 		_, failed := s.server.Write(buf[:n])
 		if failed != nil || f.closed {
-			return nil // why it failed the other direction will say
+			return nil //nolint:nilerr // why it failed the other direction will say
 		}
 		if err != nil {
 			return err

@@ -148,7 +148,7 @@ func TestRealtimeSession(t *testing.T) {
 	recorded := false
 	r.book.outcome = func(ledger.Result) error { recorded = true; return nil }
 	conn, br, resp := r.dial(realtimePath, "Api-Key: "+r.key+"\r\n"+socketFields)
-	if resp.StatusCode != 101 || resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Sec-Websocket-Accept") != "accepted" ||
+	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Sec-Websocket-Accept") != "accepted" ||
 		resp.Header.Get("Sec-Websocket-Protocol") != "realtime" || resp.Header.Get("Apim-Request-Id") != "apim-7" || len(resp.Header.Get("X-Ostiary-Call-Id")) != 36 {
 		t.Fatalf("%+v", resp)
 	}
@@ -226,7 +226,7 @@ func TestRealtimeEnds(t *testing.T) {
 				r.sessionIdle = 50 * time.Millisecond
 			}
 			conn, br, resp := r.dial(realtimePath, "Api-Key: "+r.key+"\r\n"+socketFields)
-			if resp.StatusCode != 101 {
+			if resp.StatusCode != http.StatusSwitchingProtocols {
 				t.Fatal(resp.StatusCode)
 			}
 			_, _ = io.ReadFull(br, make([]byte, len(begun)))
@@ -255,7 +255,7 @@ func TestRealtimeNotRecorded(t *testing.T) {
 	}
 	<-r.book.completed
 	r.book.intent = func(ledger.Call) error { return errDisk }
-	if _, _, resp := r.dial(realtimePath, "Api-Key: "+r.key+"\r\n"+socketFields); resp.StatusCode != 503 {
+	if _, _, resp := r.dial(realtimePath, "Api-Key: "+r.key+"\r\n"+socketFields); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Error(resp.StatusCode)
 	}
 }

@@ -124,7 +124,7 @@ func TestReloadUnderWay(t *testing.T) {
 	if _, result, _ := r.book.last(t); result.Cost == nil || result.Cost.Currency != "EUR" {
 		t.Errorf("%+v", result.Cost)
 	}
-	if resp, _ := r.do(r.request("POST", chatPath, chatBody)); resp.StatusCode != 401 {
+	if resp, _ := r.do(r.request("POST", chatPath, chatBody)); resp.StatusCode != http.StatusUnauthorized {
 		t.Error(resp.StatusCode)
 	}
 	if err := r.SetRules(Rules{}); fault.KindOf(err) != fault.Invalid {

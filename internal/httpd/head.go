@@ -188,7 +188,7 @@ func (f *fields) framing(newer bool) (framing, *misfit) {
 		if err != nil || f.length.value[0] == '+' {
 			return to, malformed("The Content-Length is not a length")
 		}
-		to.length = int64(n) //nolint:gosec // of 62 bits
+		to.length = int64(n)
 	}
 	to.socket = f.upgrade.times > 0 && is(f.upgrade.value, "websocket")
 	if to.socket && (to.chunked || to.length > 0) {

@@ -111,7 +111,7 @@ func TestBadHeads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if body, _ := io.ReadAll(good.Body); good.StatusCode != 200 || string(body) != "fine" || <-seen != "/good" {
+			if body, _ := io.ReadAll(good.Body); good.StatusCode != http.StatusOK || string(body) != "fine" || <-seen != "/good" {
 				t.Fatalf("%d %s", good.StatusCode, body)
 			}
 			bad, err := http.ReadResponse(r, nil)

@@ -88,7 +88,7 @@ func Serve(ctx context.Context, ln net.Listener, handler http.Handler, config *t
 	if err != nil {
 		err = errors.Join(err, server.Close())
 	}
-	<-failed // so that the listener is closed
+	<-failed //nolint:errcheck // http.ErrServerClosed; only so that the listener is closed
 	abandon()
 	running.Lock() // once every handler has let go of it
 	return err
@@ -118,7 +118,9 @@ func Listen(address string) (net.Listener, error) {
 	if path, ok := cutUnix(address); ok {
 		return listenUnix(path)
 	}
-	ln, err := net.Listen("tcp", address)
+	var tcp net.ListenConfig
+	tcp.SetMultipathTCP(false) // its sockets know no TCP_USER_TIMEOUT
+	ln, err := tcp.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot listen").At(address).
 			Fix("choose a free port, or stop what holds it").Because(err)

@@ -89,26 +89,26 @@ func cost(s channel.Stats) float64 {
 
 // verdict says whether there is anything to wait for: an error where every way
 // was refused by policy or a limit.
-func (w *warm) verdict() (err error, changed <-chan struct{}) {
+func (w *warm) verdict() (changed <-chan struct{}, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, at := range w.ways {
 		kind := fault.KindOf(at.err)
 		if at.err == nil || kind != fault.Denied && kind != fault.Throttled {
-			return nil, w.changed
+			return w.changed, nil
 		}
 		err = at.err
 	}
-	return err, w.changed
+	return w.changed, err
 }
 
 // stream opens a stream, waiting while relay or outlet are away: a client that
 // connects during a restart is served after it, and not cut.
 func (in *Inlet) stream(ctx context.Context) (*channel.Stream, error) {
 	for {
-		refused, changed := in.warm.verdict()
+		changed, refused := in.warm.verdict()
 		if s := in.warm.best(); s != nil {
-			st, err := s.Open(in.cfg.Service)
+			st, err := s.Begin(in.cfg.Service)
 			if err == nil {
 				return st, nil
 			}
