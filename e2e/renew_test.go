@@ -65,10 +65,10 @@ func model() http.Handler {
 // streamed, over connections that are kept and over new ones. Every member
 // renews several times, and no request fails.
 func TestRenewalUnderLoad(t *testing.T) {
-	life, length := 6*time.Second, 14*time.Second
-	if rounds(0, 1) == 1 {
-		life, length = time.Minute, 10*time.Minute
+	if rounds(0, 1) == 0 {
+		t.Skip("NOT CHECKED: that no request fails while every member renews; it takes ten minutes and a quiet machine (OSTIARY_TORTURE=1, make torture)")
 	}
+	life, length := time.Minute, 10*time.Minute
 	p := foundFor(t, "demo", nil, life)
 	gw, target := p.gateway("http://" + httpTarget(t, model()) + "/v1")
 	out := p.join(pki.Outlet, "", service("openai"))

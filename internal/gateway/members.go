@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -13,8 +14,9 @@ import (
 )
 
 // members are the open connections of portal members, by their address. A
-// connection ends when its member is revoked and when its certificate expires,
-// with whatever is under way on it.
+// connection ends when its member is revoked, with whatever is under way on it;
+// and when its certificate expires, once the answer that is under way has ended,
+// but an hour later at most.
 type members struct {
 	mu sync.Mutex
 	at map[string]*memberConn
@@ -56,6 +58,30 @@ type memberConn struct {
 	mu     sync.Mutex
 	closed bool
 	stops  []func() // what watches over it
+
+	busy atomic.Int32 // requests under way
+}
+
+const (
+	lastAnswers = time.Hour              // for answers that began while the certificate was valid
+	settled     = 250 * time.Millisecond // between two looks whether they have ended
+)
+
+// expire closes the connection once nothing is under way, or at the latest
+// when lastAnswers is over. New requests are refused meanwhile.
+func (c *memberConn) expire(since time.Time) {
+	if c.busy.Load() == 0 || time.Since(since) > lastAnswers {
+		_ = c.Close()
+		return
+	}
+	next := time.AfterFunc(settled, func() { c.expire(since) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		next.Stop()
+		return
+	}
+	c.stops = append(c.stops[:1:1], func() { next.Stop() })
 }
 
 // watch closes the connection when cert's holder is out. It is for the first
@@ -63,7 +89,7 @@ type memberConn struct {
 func (c *memberConn) watch(cert *x509.Certificate, standing pki.Standing, out func(error)) {
 	c.once.Do(func() {
 		stop := standing.Follow(cert, func(why error) { out(why); _ = c.Close() })
-		expiry := time.AfterFunc(time.Until(cert.NotAfter), func() { _ = c.Close() })
+		expiry := time.AfterFunc(time.Until(cert.NotAfter), func() { c.expire(cert.NotAfter) })
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.stops = []func(){stop, func() { expiry.Stop() }}
@@ -129,6 +155,10 @@ func (g *Gateway) watchMembers(next http.Handler) http.Handler {
 				conn.watch(cert, g.cfg.Member.Standing(), func(why error) {
 					g.cfg.Logger.Warn("a member's connection was cut", "client", r.RemoteAddr, "error", why)
 				})
+			}
+			if conn != nil {
+				conn.busy.Add(1)
+				defer conn.busy.Add(-1)
 			}
 			if life := cert.NotAfter.Sub(pki.SignedAt(cert)); time.Until(cert.NotAfter) < life/4 {
 				w.Header().Set("Connection", "close")
