@@ -12,14 +12,15 @@ import (
 // epoch; 0 is none.
 type pulse struct {
 	heard  atomic.Int64 // when the last frame came
-	asked  atomic.Int64 // when the ping was sent that still waits
-	rtt    atomic.Int64 // of the last answer
+	asked  atomic.Int64 // when the first ping was sent that still waits
+	rtt    atomic.Int64 // of the last answers, the newest weighing most
+	told   atomic.Int64 // when the last answer came
 	missed atomic.Int32 // pings since the last frame
 }
 
-// quiet is how long nothing may have come before a new stream asks for a sign
-// of life as well: the next one then knows better which session to take.
-const quiet = time.Second
+// fresh is how old what a session knows of its other end may be when somebody
+// chooses between sessions.
+const fresh = time.Second
 
 func (p *pulse) start(now time.Time) { p.heard.Store(now.UnixNano()) }
 
@@ -33,7 +34,12 @@ func (p *pulse) beat(now time.Time) {
 // answered notes the answer to the ping sent at the given time.
 func (p *pulse) answered(sent int64, now time.Time) {
 	p.asked.Store(0)
-	p.rtt.Store(max(now.UnixNano()-sent, 1))
+	p.told.Store(now.UnixNano())
+	trip := max(now.UnixNano()-sent, 1)
+	if old := p.rtt.Load(); old > 0 {
+		trip = (old + 3*trip) / 4
+	}
+	p.rtt.Store(trip)
 }
 
 func (p *pulse) roundTrip() time.Duration { return time.Duration(p.rtt.Load()) }
@@ -47,11 +53,19 @@ func (p *pulse) overdue(now time.Time) time.Duration {
 	return max(now.Sub(time.Unix(0, max(asked, p.heard.Load()))), 0)
 }
 
-func (p *pulse) wantsProbe(now time.Time) bool {
-	return p.asked.Load() == 0 && now.UnixNano()-p.heard.Load() > int64(quiet)
+func (p *pulse) stale(now time.Time) bool {
+	return p.asked.Load() == 0 && now.UnixNano()-p.told.Load() > int64(fresh)
 }
 
-// probe asks for a sign of life now.
+// Freshen asks for a sign of life if the last answer is older than a second, so
+// that whoever chooses between sessions soon knows which is well.
+func (s *Session) Freshen() {
+	if s.pulse.stale(time.Now()) {
+		s.probe()
+	}
+}
+
+// probe asks for a sign of life now, unless that has been asked already.
 func (s *Session) probe() {
 	now := time.Now().UnixNano()
 	if s.pulse.asked.CompareAndSwap(0, now) {
@@ -77,7 +91,8 @@ func (s *Session) pingLoop() {
 			s.fail(fault.New(fault.Unavailable, "the session had ended "+maxLinger.String()+" ago"))
 			return
 		}
-		s.pulse.asked.Store(0) // one that got lost does not stop the next
-		s.probe()
+		now := time.Now().UnixNano()
+		s.pulse.asked.CompareAndSwap(0, now)
+		s.say(pingFrame(0, uint64(now)))
 	}
 }

@@ -134,7 +134,7 @@ func (s *Session) Err() error {
 type Stats struct {
 	Streams        int
 	Sent, Received int64         // payload bytes
-	RoundTrip      time.Duration // of the last answered ping; 0 before it
+	RoundTrip      time.Duration // of the last pings, the newest weighing most; 0 before the first answer
 	Overdue        time.Duration // how long a ping has waited for its answer; 0 where none does
 }
 
@@ -182,9 +182,6 @@ func (s *Session) Begin(service string) (*Stream, error) {
 	st, err := s.register(service)
 	if err != nil {
 		return nil, err
-	}
-	if s.pulse.wantsProbe(time.Now()) {
-		s.probe()
 	}
 	return st, s.out.queue(Open, st.id, []byte(service))
 }

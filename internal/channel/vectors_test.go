@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -55,4 +57,41 @@ func TestVectors(t *testing.T) {
 	if n < 20 {
 		t.Errorf("only %d vectors", n)
 	}
+}
+
+// What a dial may name, and what not.
+func TestDialNamesAServiceAndPerhapsAnOutlet(t *testing.T) {
+	for payload, want := range map[string][2]string{"openai": {"openai", ""}, "openai owner": {"openai", "owner"}} {
+		if service, outlet, err := ParseDial(payload); err != nil || service != want[0] || outlet != want[1] {
+			t.Errorf("%q names %q, %q: %v", payload, service, outlet, err)
+		}
+	}
+	for _, payload := range []string{"", " ", "openai ", " owner", "openai  owner", "openai a b", "OPENAI", "openai/owner"} {
+		if service, outlet, err := ParseDial(payload); err == nil {
+			t.Errorf("%q names %q, %q", payload, service, outlet)
+		}
+	}
+}
+
+// FuzzLeg throws bytes at a leg: it must end, and never panic.
+func FuzzLeg(f *testing.F) {
+	f.Add(appendFrame(nil, Listen, 0, []byte("openai")))
+	f.Add(appendFrame(pingFrame(0, 1), Dial, 0, []byte("openai owner")))
+	f.Add(appendFrame(nil, GoAway, 0, appendReason(Leaving, "")))
+	f.Fuzz(func(_ *testing.T, wire []byte) {
+		a, b := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, b) }()
+		go func() { _, _ = b.Write(wire); _ = b.Close() }()
+		leg := NewLeg(a)
+		for {
+			what, payload, err := leg.Next()
+			if err != nil {
+				break
+			}
+			if what == Dial {
+				_, _, _ = ParseDial(payload)
+			}
+		}
+		_ = a.Close()
+	})
 }

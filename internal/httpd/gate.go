@@ -22,6 +22,7 @@ import (
 type gate struct {
 	net.Conn
 
+	buf     []byte // what held and cleared are parts of, for the next head
 	held    []byte // read, and not yet looked at
 	cleared []byte // may go
 	scanned int    // bytes of held in which no head ends
@@ -105,9 +106,15 @@ func (g *gate) fill(wanted int) error {
 		_ = g.Conn.SetReadDeadline(time.Now().Add(headerTime))
 	}
 	if g.where == over {
-		g.held = g.held[:0]
+		g.held = nil
 	}
 	at := len(g.held)
+	if at == 0 { // and nothing is cleared, or it would have gone
+		if g.buf == nil {
+			g.buf = make([]byte, readSize)
+		}
+		g.held = g.buf[:0]
+	}
 	if cap(g.held)-at < readSize/2 {
 		g.held = append(make([]byte, 0, 2*at+readSize), g.held...)
 	}
@@ -140,7 +147,7 @@ func (g *gate) look() error {
 		g.clear(end)
 		g.begin(body)
 	case over:
-		g.held = g.held[:0]
+		g.held = nil
 	default:
 		n, err := g.measure(g.held)
 		if err != nil {

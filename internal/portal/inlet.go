@@ -15,7 +15,8 @@ import (
 	"github.com/ostiary/ostiary/internal/pki"
 )
 
-// openTime bounds how long a client's connection waits for a stream.
+// openTime bounds how long a client's connection waits for a stream, where the
+// configuration says nothing.
 const openTime = 20 * time.Second
 
 // InletConfig says what an inlet is.
@@ -30,6 +31,7 @@ type InletConfig struct {
 	TLS         *tls.Config     // for clients; nil takes plain TCP
 	HTTP        *HTTP           // takes HTTP requests in place of connections; nil does not
 	Leg         LegConfig
+	OpenTime    time.Duration // how long a client waits while no session stands; 0 means 20 s
 	Drain       time.Duration // how long clients may go on once the inlet is told to end; 0 cuts them
 	Logger      *slog.Logger
 	Metrics     prometheus.Registerer
@@ -59,6 +61,9 @@ func NewInlet(cfg InletConfig) (*Inlet, error) {
 			return nil, fault.New(fault.Invalid, "the inlet's outlet is not named").At("outlet").
 				Fix("write its whole name, spiffe://PROJECT/outlet/MEMBER")
 		}
+	}
+	if cfg.OpenTime == 0 {
+		cfg.OpenTime = openTime
 	}
 	legs := newLegs(cfg.Credentials, cfg.Leg)
 	return &Inlet{
@@ -157,7 +162,7 @@ func (in *Inlet) greet(ctx context.Context, conn net.Conn) (channel.HalfCloser, 
 // is one: the gateway sees the member's own certificate, and no key for the
 // model is needed on this side.
 func (in *Inlet) open(ctx context.Context) (channel.HalfCloser, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTime)
+	ctx, cancel := context.WithTimeout(ctx, in.cfg.OpenTime)
 	defer cancel()
 	st, err := in.stream(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/channel"
@@ -98,7 +99,8 @@ func (l Leg) Check(report func(path, what, fix string)) {
 		report("ping_every", "out of bounds", "choose 1s to 2m; networks forget silent connections after 4 minutes and less")
 	}
 	if l.Proxy != nil {
-		if _, _, err := net.SplitHostPort(l.Proxy.Address); err != nil {
+		_, port, err := net.SplitHostPort(l.Proxy.Address)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 			report("proxy.address", "not host:port", "write for example proxy.example.com:3128")
 		}
 	}

@@ -14,9 +14,9 @@ import (
 
 // Health of a session, as new connections judge it.
 const (
-	suspect    = time.Second      // a ping that waits longer makes a session the last to be taken
-	leastTrip  = time.Millisecond // round trips below are alike: what differs is how busy an end is
-	shortRenew = time.Second      // between two tries to replace a session that nears its end
+	suspect    = time.Second          // a ping that waits longer makes a session the last to be taken
+	leastTrip  = 5 * time.Millisecond // round trips below are alike: what differs is how busy an end is
+	shortRenew = time.Second          // between two tries to replace a session that nears its end
 )
 
 // way is one way to the service: an outlet, by a relay. A session is kept warm
@@ -70,6 +70,7 @@ func (w *warm) best() *channel.Session {
 		if at.session == nil || at.session.Spent() {
 			continue
 		}
+		at.session.Freshen()
 		if c := cost(at.session.Stats()); best == nil || c < least {
 			best, least = at.session, c
 		}

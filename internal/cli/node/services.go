@@ -149,11 +149,21 @@ func (c *InletCmd) Run(env *Env) error {
 	if err != nil {
 		return err
 	}
-	return Inlet(env, *s, ln)
+	return inlet(env, *s, ln, rules{c.Config, func() ([]portal.Rule, error) {
+		s, err := section(env, c.Config, "inlet", func(all Sections) *portal.InletSettings { return all.Inlet })
+		if err != nil {
+			return nil, err
+		}
+		return s.Allow, nil
+	}})
 }
 
 // Inlet serves clients on ln.
 func Inlet(env *Env, s portal.InletSettings, ln net.Listener) error {
+	return inlet(env, s, ln, rules{})
+}
+
+func inlet(env *Env, s portal.InletSettings, ln net.Listener, allow rules) error {
 	defer func() { _ = ln.Close() }()
 	me, reg, err := join(env, s.Directory, s.Revocation)
 	if err != nil {
@@ -169,7 +179,7 @@ func Inlet(env *Env, s portal.InletSettings, ln net.Listener) error {
 		return err
 	}
 	env.Log.Info("inlet serves", "member", me.ID().String(), "listen", ln.Addr().String())
-	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, in.Ready, sessionsOf(in)),
+	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, in.Ready, sessionsOf(in)), allow.follow(in.SetAllow, env.Log),
 		func(ctx context.Context) error { return in.Serve(ctx, ln) })
 }
 
@@ -182,11 +192,19 @@ func (c *OutletCmd) Run(env *Env) error {
 	if err != nil {
 		return err
 	}
-	return Outlet(env, *s)
+	return outlet(env, *s, rules{c.Config, func() ([]portal.Rule, error) {
+		s, err := section(env, c.Config, "outlet", func(all Sections) *portal.OutletSettings { return all.Outlet })
+		if err != nil {
+			return nil, err
+		}
+		return s.Allow, nil
+	}})
 }
 
 // Outlet keeps legs waiting and serves what comes.
-func Outlet(env *Env, s portal.OutletSettings) error {
+func Outlet(env *Env, s portal.OutletSettings) error { return outlet(env, s, rules{}) }
+
+func outlet(env *Env, s portal.OutletSettings, allow rules) error {
 	me, reg, err := join(env, s.Directory, s.Revocation)
 	if err != nil {
 		return err
@@ -201,5 +219,5 @@ func Outlet(env *Env, s portal.OutletSettings) error {
 		return err
 	}
 	env.Log.Info("outlet serves", "member", me.ID().String(), "target", s.Target)
-	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, alwaysReady, sessionsOf(out)), out.Run)
+	return Tasks(env.Ctx, me.Run, serveNode(env, me, s.Admin, s.Directory, reg, alwaysReady, sessionsOf(out)), allow.follow(out.SetAllow, env.Log), out.Run)
 }
