@@ -19,6 +19,7 @@ func ranks() map[string]int {
 		"internal/estate": 1, "internal/estate/estatetest": 2, "internal/topology": 2, "internal/azure": 2, "internal/probe": 2,
 		"internal/posture/corpus": 1, "internal/posture": 3, "internal/report": 4,
 		"internal/policy": 3, "internal/limit": 3, "internal/login": 3, "internal/backend": 4, "internal/membership": 3, "internal/witness": 3, "internal/sink": 4, "internal/sink/sinktest": 1,
+		"modules": 0, "internal/arm": 3, "internal/place": 3, "internal/cloud": 4, "internal/signin": 3, "internal/chat/render": 1, "internal/chat": 5, "internal/provision": 5,
 		"internal/gateway": 5, "internal/relay": 5, "internal/authority": 5, "internal/portal": 5, "internal/emulator": 5,
 		"internal/cli/node": 6, "internal/cli/serve": 7, "internal/cli/demo": 8, "internal/cli": 9,
 		"cmd/ostiary": 10, "cmd/ostiary-node": 10, "e2e": 11, "bench": 11,

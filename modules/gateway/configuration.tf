@@ -1,0 +1,50 @@
+# What `ostiary gateway` reads; docs/gateway.md explains every key.
+locals {
+  workloads = try(yamldecode(var.workloads), var.workloads)
+
+  tickets = var.portal == null ? {} : {
+    member-gateway = var.portal.gateway_ticket_secret
+    member-outlet  = var.portal.outlet_ticket_secret
+  }
+
+  outlet = var.portal == null ? {} : {
+    outlet = {
+      directory = "/var/lib/ostiary/member-outlet"
+      relays    = var.portal.relays
+      service   = var.portal.service
+      target    = "127.0.0.1:8444"
+      allow     = [for rule in var.portal.allow : { for key, value in rule : key => value if value != null }]
+    }
+  }
+
+  configuration = merge(local.outlet, {
+    gateway = merge(var.portal == null ? {} : {
+      members = { listen = "127.0.0.1:8444", directory = "/var/lib/ostiary/member-gateway" }
+      }, {
+      listen  = "0.0.0.0:8443"
+      ingress = true # the environment's ingress ends TLS, in the same host
+      admin   = "0.0.0.0:9444"
+      entra = [merge({ tenant = var.tenant_id }, var.audience == null ? {} : {
+        audiences = ["https://cognitiveservices.azure.com", "https://ai.azure.com", var.audience]
+      })]
+      workloads = local.workloads
+      backends = [for name, account in var.accounts : {
+        name             = name
+        url              = account.endpoint
+        region           = account.location
+        deployments      = account.deployments
+        managed_identity = { client_id = azurerm_user_assigned_identity.this.client_id }
+      }]
+      ledger = merge({ directory = "/var/lib/ostiary/ledger" }, var.event_hub == null ? {} : {
+        sinks = [{
+          name = "event-hub"
+          kafka = {
+            brokers          = ["${var.event_hub.host}:9093"]
+            topic            = var.event_hub.name
+            managed_identity = { client_id = azurerm_user_assigned_identity.this.client_id }
+          }
+        }]
+      })
+    })
+  })
+}
