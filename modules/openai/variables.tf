@@ -33,8 +33,8 @@ variable "accounts" {
     }))
   }))
   validation {
-    condition     = length(var.accounts) > 0 && alltrue([for n, a in var.accounts : can(regex("^[a-z][a-z0-9]{0,11}$", n))])
-    error_message = "Name at least one account, each by 1 to 12 lower-case letters and digits."
+    condition     = length(var.accounts) > 0 && alltrue([for n, a in var.accounts : can(regex("^[a-z][a-z0-9]{0,31}$", n))])
+    error_message = "Name at least one account, each by 1 to 32 lower-case letters and digits."
   }
   validation {
     condition     = alltrue([for a in var.accounts : can(regex("^[a-z0-9][a-z0-9-]{0,62}[a-z0-9]$", a.subdomain))])

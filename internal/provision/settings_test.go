@@ -1,0 +1,114 @@
+package provision
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ostiary/ostiary/internal/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func load(t *testing.T, text string) (Settings, error) {
+	t.Helper()
+	var s Settings
+	err := config.Decode("estate.yaml", []byte(text), &s, config.Options{})
+	return s, err
+}
+
+const smallest = `name: acmeai
+region: swedencentral
+models: [{name: gpt-4o-mini}]
+workloads: [{name: research, groups: [22222222-3333-4444-5555-666666666666], grants: [{deployments: ["*"], operations: ["*"]}]}]
+`
+
+// golden holds text to a file of testdata.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s differs; go test -update writes it anew\n%s", path, got)
+	}
+}
+
+// An estate becomes these variables, to the byte.
+func TestVariables(t *testing.T) {
+	estates, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(estates) < 3 {
+		t.Fatal(estates, err)
+	}
+	for _, path := range estates {
+		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			var s Settings
+			if err := config.Load(path, &s, config.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			s = s.withDefaults()
+			s.Subscription = "00000000-0000-0000-0000-000000000001"
+			data, err := s.globalVariables().json()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".global.json", data)
+			d := Deployment{Config: Config{Settings: s}}
+			v, err := s.workloadVariables(d.expected(), placeholder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if data, err = v.json(); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".workload.json", data)
+		})
+	}
+}
+
+// Whatever is wrong is said in one sentence with the fix, before Azure is asked.
+func TestBadEstates(t *testing.T) {
+	for name, c := range map[string]struct{ change, with, want string }{
+		"name too long":          {"name: acmeai", "name: acmeaiacmeaiacmeai", "2 to 16 lower-case letters"},
+		"name with capitals":     {"name: acmeai", "name: AcmeAI", "2 to 16 lower-case letters"},
+		"display name of region": {"region: swedencentral", "region: Sweden Central", "swedencentral"},
+		"unknown key":            {"name: acmeai", "name: acmeai\nmodel: x", "model"},
+		"no model":               {"models: [{name: gpt-4o-mini}]", "models: []", "model"},
+		"two of one name":        {"models: [{name: gpt-4o-mini}]", "models: [{name: a}, {name: b, as: a}]", "with as"},
+		"public prefix":          {"name: acmeai", "name: acmeai\nnetwork: {address_space: 20.0.0.0/22}", "10.0.0.0/8"},
+		"too small":              {"name: acmeai", "name: acmeai\nnetwork: {address_space: 10.0.0.0/26}", "/16 to /23"},
+		"bits behind the length": {"name: acmeai", "name: acmeai\nnetwork: {address_space: 10.20.1.0/22}", "zeros behind"},
+		"overlapping client":     {"name: acmeai", "name: acmeai\nnetwork: {address_space: 10.20.0.0/22, clients: [10.20.1.0/24]}", "overlaps"},
+		"overlap with default":   {"name: acmeai", "name: acmeai\nnetwork: {clients: [10.20.1.0/24]}", "overlaps"},
+		"firewall without one":   {"name: acmeai", "name: acmeai\nnetwork: {egress: firewall}", "give firewall"},
+		"forward, no resolver":   {"name: acmeai", "name: acmeai\nnetwork: {forward: {corp.example: [10.0.0.5]}}", "resolver: true"},
+		"operator not a prefix":  {"name: acmeai", "name: acmeai\noperators: [203.0.113.7]", "203.0.113.7/32"},
+		"half a landing zone":    {"name: acmeai", "name: acmeai\nexisting: {virtual_network: /subscriptions/x, subnets: {apps: /subscriptions/a}}", "endpoints is missing"},
+		"two zones of five":      {"name: acmeai", "name: acmeai\nexisting: {private_dns_zones: {privatelink.openai.azure.com: /subscriptions/z}}", "is missing"},
+		"region named twice":     {"name: acmeai", "name: acmeai\nregions: [swedencentral, swedencentral]", "named twice"},
+		"a filter's severity":    {"name: acmeai", "name: acmeai\ncontent_filter: strict", "Low, Medium or High"},
+		"kind":                   {"name: acmeai", "name: acmeai\nkind: SpeechServices", "OpenAI or AIServices"},
+		"subscription by name":   {"name: acmeai", "name: acmeai\nsubscription: production", "GUID"},
+		"portal for nobody":      {"name: acmeai", "name: acmeai\nportal: {relays: ['r:443'], allow: [], vault: v, gateway_ticket: g, outlet_ticket: o}", "allow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, strings.Replace(smallest, c.change, c.with, 1))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	if _, err := load(t, smallest); err != nil {
+		t.Errorf("the smallest estate: %v", err)
+	}
+}
