@@ -24,12 +24,10 @@ type Backend struct {
 	kind        Kind
 	base        url.URL // path without trailing slash
 	deployments openai.Patterns
-	credential  credential // nil: the caller's own token
-	transport   http.RoundTripper
 	priority    int
 	weight      int
 	askUsage    bool
-	health      health
+	*link
 }
 
 // Request is what goes to a backend.
@@ -45,7 +43,10 @@ type Request struct {
 
 // New opens a backend: it reads the files and secrets that s names, and makes
 // no connection. Errors are faults of kind Invalid that name the backend.
-func New(s Settings) (*Backend, error) {
+func New(s Settings) (*Backend, error) { return open(s, nil) }
+
+// open takes over what it can of the backends before.
+func open(s Settings, before []*Backend) (*Backend, error) {
 	where := "backends." + s.Name
 	var problem error
 	s.Check(func(path, what, fix string) {
@@ -69,12 +70,7 @@ func New(s Settings) (*Backend, error) {
 	if b.deployments, err = openai.ParsePatterns(s.Deployments); err != nil {
 		return nil, err
 	}
-	if !s.PassCallerToken {
-		if b.credential, err = s.credential(); err != nil {
-			return nil, err
-		}
-	}
-	b.transport, err = s.transport()
+	b.link, err = s.link(before)
 	return b, err
 }
 

@@ -18,6 +18,7 @@ const maxBackends = 64
 // Config makes a Pool.
 type Config struct {
 	Backends []Settings       // 1 to 64
+	Before   *Pool            // that this one takes the place of: backends that are reached as before keep connections, tokens and what is known of their health; may be nil
 	Logger   *slog.Logger     // nil means none
 	Now      func() time.Time // nil means time.Now
 	Random   func(n int) int  // a number from 0 to n-1; nil means math/rand's
@@ -43,13 +44,17 @@ func NewPool(cfg Config) (*Pool, error) {
 	if p.random == nil {
 		p.random = rand.IntN
 	}
+	var before []*Backend
+	if cfg.Before != nil {
+		before = cfg.Before.backends
+	}
 	names := map[string]bool{}
 	for _, s := range cfg.Backends {
 		if names[s.Name] {
 			return nil, fault.New(fault.Invalid, "two backends of one name").At("backends." + s.Name).Fix("name them apart")
 		}
 		names[s.Name] = true
-		b, err := New(s)
+		b, err := open(s, before)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/identity"
+	"github.com/ostiary/ostiary/internal/policy"
 )
 
 // keyCmd is `key`.
@@ -27,19 +29,21 @@ type keyCreateCmd struct {
 	Deployment []string      `placeholder:"GLOB" help:"Narrow the workload's grants to these deployments; may be repeated."`
 	Operation  []string      `placeholder:"GLOB" help:"Narrow the workload's grants to these operations; may be repeated."`
 	ExpiresIn  time.Duration `placeholder:"DURATION" help:"When the key ends, for example 2160h; without it, never."`
-	KeysFile   string        `placeholder:"FILE" help:"Add the key to this file, the gateway's keys_file; without it, print an entry for the configuration."`
-	JSON       bool          `help:"Print JSON."`
+	keysFlags
+	JSON bool `help:"Print JSON."`
 }
 
 // Help is shown by --help.
 func (*keyCreateCmd) Help() string {
 	return `The key is shown once and kept nowhere: the file, or the configuration, holds its
-SHA-256. Keys in a file come into effect, and are revoked, while the gateway
-runs; the configuration's are read when it starts.
+SHA-256. Keys in a file come into effect, and are revoked, within seconds while
+the gateway runs. With --config the file is the gateway's own keys_file, and the
+workload must be one of its workloads; with neither --config nor --keys-file the
+key's entry for the configuration is printed.
 
 Examples:
-  ostiary key create --keys-file /var/lib/ostiary/keys --name nightly-report --workload reports --expires-in 2160h
-  ostiary key create --keys-file /var/lib/ostiary/keys --name ci --workload build --deployment 'text-embedding-*' --operation embeddings`
+  ostiary key create --config ostiary.yaml --name nightly-report --workload reports --expires-in 2160h
+  ostiary key create --config ostiary.yaml --name ci --workload build --deployment 'text-embedding-*' --operation embeddings`
 }
 
 // Run makes the key.
@@ -58,10 +62,9 @@ func (c *keyCreateCmd) Run(env *node.Env) error {
 	if _, err := key.Principal(); err != nil {
 		return err
 	}
-	if c.KeysFile != "" {
-		if err := c.store(key); err != nil {
-			return err
-		}
+	file, err := c.store(key)
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(env.Out).Encode(struct {
@@ -69,22 +72,58 @@ func (c *keyCreateCmd) Run(env *node.Env) error {
 			identity.Key
 		}{shown.Reveal(), key})
 	}
-	_, err := fmt.Fprintf(env.Out, "The key, shown once; give it to its holder:\n\n%s\n", shown.Reveal())
-	if err == nil && c.KeysFile == "" {
+	_, err = fmt.Fprintf(env.Out, "The key, shown once; give it to its holder:\n\n%s\n", shown.Reveal())
+	if err == nil && file == "" {
 		_, err = io.WriteString(env.Out, "\nIts entry in the configuration file:\n\n"+entry(key))
 	}
 	return err
 }
 
-// store adds the key. A name is never used again, not that of a revoked key
-// either: records name callers so.
-func (c *keyCreateCmd) store(key identity.Key) error {
-	return identity.ChangeKeys(c.KeysFile, func(keys []identity.Key) ([]identity.Key, error) {
+// store adds the key to the file that is named, if one is, and gives its path.
+// A name is never used again, not that of a revoked key either: records name
+// callers so.
+func (c *keyCreateCmd) store(key identity.Key) (path string, err error) {
+	if c.Config == "" && c.KeysFile == "" {
+		return "", nil
+	}
+	path, workloads, err := c.find()
+	if err != nil {
+		return "", err
+	}
+	if c.Config != "" && !slices.ContainsFunc(workloads, func(w policy.Workload) bool { return w.Name == key.Workload }) {
+		return "", fault.New(fault.Invalid, "the configuration has no such workload").At("--workload").Fix("name one of its workloads")
+	}
+	return path, identity.ChangeKeys(path, func(keys []identity.Key) ([]identity.Key, error) {
 		if slices.ContainsFunc(keys, func(k identity.Key) bool { return k.Name == key.Name }) {
-			return nil, fault.New(fault.Conflict, "a gateway key of this name is there already").At(c.KeysFile).Fix("choose another name")
+			return nil, fault.New(fault.Conflict, "a gateway key of this name is there already").At(path).Fix("choose another name")
 		}
 		return append(keys, key), nil
 	})
+}
+
+// keysFlags name the file of keys, by itself or by the configuration.
+type keysFlags struct {
+	Config   string `placeholder:"FILE" help:"Configuration file: its gateway's keys_file is meant."`
+	KeysFile string `placeholder:"FILE" help:"The file of gateway keys, in place of the configuration's keys_file."`
+}
+
+// find gives the file's path, and the configuration's workloads if there is one.
+func (f *keysFlags) find() (path string, workloads []policy.Workload, err error) {
+	if f.Config != "" {
+		s, err := gatewayOf(f.Config)
+		if err != nil {
+			return "", nil, err
+		}
+		path, workloads = s.KeysFile, s.Workloads
+	}
+	path = cmp.Or(f.KeysFile, path)
+	switch {
+	case path != "":
+		return path, workloads, nil
+	case f.Config != "":
+		return "", nil, fault.New(fault.Invalid, "the gateway has no keys_file").At(f.Config).Fix("add gateway.keys_file, or name a file with --keys-file")
+	}
+	return "", nil, fault.New(fault.Invalid, "no file of keys is named").Fix("name the configuration with --config, or a file with --keys-file")
 }
 
 // entry is the key as YAML.
@@ -105,13 +144,8 @@ func entry(k identity.Key) string {
 	return b.String()
 }
 
-// keysFileFlag names the file.
-type keysFileFlag struct {
-	KeysFile string `required:"" placeholder:"FILE" help:"The file of gateway keys, the gateway's keys_file."`
-}
-
 type keyListCmd struct {
-	keysFileFlag
+	keysFlags
 	JSON bool `help:"Print JSON, one key a line."`
 }
 
@@ -120,7 +154,7 @@ func (*keyListCmd) Help() string {
 	return `A key shows by the first eight digits of its SHA-256.
 
 Example:
-  ostiary key list --keys-file /var/lib/ostiary/keys`
+  ostiary key list --config ostiary.yaml`
 }
 
 // listed is a key as the list shows it.
@@ -140,7 +174,11 @@ const shownDigits = 8
 
 // Run lists the keys.
 func (c *keyListCmd) Run(env *node.Env) error {
-	keys, err := identity.ReadKeys(c.KeysFile)
+	path, _, err := c.find()
+	if err != nil {
+		return err
+	}
+	keys, err := identity.ReadKeys(path)
 	if err != nil {
 		return err
 	}
@@ -184,7 +222,7 @@ func day(t time.Time) string {
 
 type keyRevokeCmd struct {
 	Name string `arg:"" help:"Name of the key."`
-	keysFileFlag
+	keysFlags
 }
 
 // Help is shown by --help.
@@ -193,16 +231,20 @@ func (*keyRevokeCmd) Help() string {
 Revoking a key twice changes nothing. A call that is under way goes on.
 
 Example:
-  ostiary key revoke nightly-report --keys-file /var/lib/ostiary/keys`
+  ostiary key revoke nightly-report --config ostiary.yaml`
 }
 
 // Run revokes the key.
 func (c *keyRevokeCmd) Run(env *node.Env) error {
+	path, _, err := c.find()
+	if err != nil {
+		return err
+	}
 	when := time.Now().UTC().Truncate(time.Second)
-	err := identity.ChangeKeys(c.KeysFile, func(keys []identity.Key) ([]identity.Key, error) {
+	err = identity.ChangeKeys(path, func(keys []identity.Key) ([]identity.Key, error) {
 		i := slices.IndexFunc(keys, func(k identity.Key) bool { return k.Name == c.Name })
 		if i < 0 {
-			return nil, fault.New(fault.NotFound, "no gateway key has this name").At(c.KeysFile).Fix("'ostiary key list' shows the names")
+			return nil, fault.New(fault.NotFound, "no gateway key has this name").At(path).Fix("'ostiary key list' shows the names")
 		}
 		if !keys[i].Revoked.IsZero() {
 			when = keys[i].Revoked

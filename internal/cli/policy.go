@@ -11,6 +11,7 @@ import (
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/config"
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/gateway"
 	"github.com/ostiary/ostiary/internal/identity"
 	"github.com/ostiary/ostiary/internal/policy"
 )
@@ -22,7 +23,7 @@ type policyCmd struct {
 
 type policyExplainCmd struct {
 	node.ConfigFlag
-	KeysFile string `placeholder:"FILE" help:"File of gateway keys, to look up key=NAME in it too."`
+	KeysFile string `placeholder:"FILE" help:"Look up key=NAME in this file in place of the configuration's keys_file."`
 	As       string `required:"" placeholder:"CALLER" help:"The caller, as tenant=T,app=A,groups=G or key=NAME or certificate=SPIFFE or member=SPIFFE."`
 	Call     string `required:"" placeholder:"CALL" help:"The call, as \"OPERATION on DEPLOYMENT max_tokens=4000 stream=true\"."`
 	JSON     bool   `help:"Print JSON."`
@@ -51,18 +52,15 @@ Examples:
 
 // Run answers.
 func (c *policyExplainCmd) Run(env *node.Env) error {
-	var f file
-	if err := config.Load(c.Config, &f, config.Options{SkipSecrets: true}); err != nil {
-		return err
-	}
-	if f.Gateway == nil {
-		return fault.New(fault.Invalid, "the section gateway is missing").At(c.Config).Fix("add 'gateway:' with its keys")
-	}
-	rules, err := policy.New(f.Gateway.Workloads)
+	f, err := gatewayOf(c.Config)
 	if err != nil {
 		return err
 	}
-	who, err := c.caller(f.Gateway.Keys)
+	rules, err := policy.New(f.Workloads)
+	if err != nil {
+		return err
+	}
+	who, err := c.caller(f.Keys, cmp.Or(c.KeysFile, f.KeysFile))
 	if err != nil {
 		return err
 	}
@@ -82,26 +80,38 @@ func (c *policyExplainCmd) Run(env *node.Env) error {
 	return err
 }
 
-// caller is who asks; a gateway key is looked up by its name.
-func (c *policyExplainCmd) caller(keys []identity.Key) (identity.Principal, error) {
+// gatewayOf reads the section gateway of a file whose secrets may be elsewhere.
+func gatewayOf(path string) (*gateway.Settings, error) {
+	var f file
+	if err := config.Load(path, &f, config.Options{SkipSecrets: true}); err != nil {
+		return nil, err
+	}
+	if f.Gateway == nil {
+		return nil, fault.New(fault.Invalid, "the section gateway is missing").At(path).Fix("add 'gateway:' with its keys")
+	}
+	return f.Gateway, nil
+}
+
+// caller is who asks; a gateway key is looked up by its name, among those of
+// the configuration and then in the file.
+func (c *policyExplainCmd) caller(keys []identity.Key, keysFile string) (identity.Principal, error) {
 	who, name, err := policy.ParseCaller(c.As)
 	if err != nil || name == "" {
 		return who, err
 	}
-	if c.KeysFile != "" {
-		more, err := identity.ReadKeys(c.KeysFile)
-		if err != nil {
+	named := func(k identity.Key) bool { return k.Name == name }
+	i := slices.IndexFunc(keys, named)
+	if i < 0 && keysFile != "" {
+		if keys, err = identity.ReadKeys(keysFile); err != nil {
 			return who, err
 		}
-		keys = slices.Concat(keys, more)
+		i = slices.IndexFunc(keys, named)
 	}
-	for i := range keys {
-		if keys[i].Name == name {
-			return keys[i].Principal()
-		}
+	if i < 0 {
+		return who, fault.New(fault.NotFound, "no gateway key has this name").At("--as").
+			Fix("'ostiary key list' shows those of a file; --keys-file names it")
 	}
-	return who, fault.New(fault.NotFound, "no gateway key has this name").At("--as").
-		Fix("'ostiary key list' shows those of a file; --keys-file names it")
+	return keys[i].Principal()
 }
 
 func printExplanation(w io.Writer, e policy.Explanation) error {

@@ -22,7 +22,8 @@ type expression struct {
 	refs  []string
 	kids  map[string]*expression
 	many  []*expression
-	plain bool // an attribute, not a block
+	over  *expression // of a resource: its for_each
+	plain bool        // an attribute, not a block
 	at    At
 }
 
@@ -96,7 +97,7 @@ func (p *planReader) module() *module {
 
 func (p *planReader) configured(m *module) {
 	address := ""
-	var e *expression
+	var e, over *expression
 	if p.peek() != '{' {
 		p.skip()
 		return
@@ -107,10 +108,15 @@ func (p *planReader) configured(m *module) {
 			p.plain(&address)
 		case "expressions":
 			e = p.expression()
+		case "for_each_expression":
+			over = p.expression()
 		default:
 			p.skip()
 		}
 	})
+	if e != nil {
+		e.over = over
+	}
 	m.resources[address] = e
 }
 

@@ -12,6 +12,7 @@ func (p *planReader) build() {
 		p.attributes(x)
 		p.make(x, kinds[x.typ])
 	}
+	p.foresee(kinds)
 	for _, x := range p.all {
 		p.link(x)
 		p.file(x, kinds[x.typ])

@@ -1,6 +1,9 @@
 package estate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // planType is how a resource type of the azurerm provider is read.
 type planType struct {
@@ -109,8 +112,15 @@ func planTypes() map[string]planType {
 // later versions show that value as unknown in a plan; that they are version 3
 // shows in the attribute that version 4 took away. Version 4 and later show
 // their default, Disabled.
+//
+// A subnet that is made now is joined to nothing yet but what the plan's own
+// associations join: what azurerm shows of that as unknown is absent.
 func fixSubnet(_ *planReader, x *planned) {
 	s := x.thing.(*Subnet)
+	if slices.Equal(x.actions, []string{"create"}) && x.expr != nil {
+		none(x, &s.Group.Mark, "network_security_group_id")
+		none(x, &s.Routes.Mark, "route_table_id")
+	}
 	old, v3 := x.attrs["private_endpoint_network_policies_enabled"]
 	if s.EndpointPolicies.State != Unknown || !v3 || old.State != Unknown || x.data || x.expr == nil {
 		return
@@ -121,6 +131,13 @@ func fixSubnet(_ *planReader, x *planned) {
 		}
 	}
 	s.EndpointPolicies = Value[string]{"Enabled", Mark{Known, x.at}}
+}
+
+// none takes an unknown that the configuration does not state for absent.
+func none(x *planned, m *Mark, attr string) {
+	if m.State == Unknown && !x.expr.has([]string{attr}) && !x.expr.has([]string{attr + "_wo"}) {
+		*m = Mark{Absent, x.at}
+	}
 }
 
 func fixAIServices(_ *planReader, x *planned) {

@@ -9,9 +9,10 @@ import (
 // found is what a configuration's references lead to.
 type found struct {
 	things []*planned
-	opaque bool // something else may be meant: a local value, an each.value
+	opaque bool // something else may be meant: a local value
 	at     At
 	steps  int
+	over   *expression // what each.value stands for here; nil where that is not known
 }
 
 // maxSteps bounds how many references are followed for one value; a
@@ -20,11 +21,18 @@ const maxSteps = 1000
 
 // referred follows what a resource's configuration says at a path.
 func (p *planReader) referred(x *planned, path []string) found {
-	var f found
+	f := found{over: x.over()}
 	for _, e := range x.expr.find(path) {
 		p.follow(e, x.module, x.key, &f, 0)
 	}
 	return f
+}
+
+func (x *planned) over() *expression {
+	if x.expr == nil {
+		return nil
+	}
+	return x.expr.over
 }
 
 // follow collects the resources that an expression refers to. Terraform lists
@@ -62,7 +70,7 @@ func (p *planReader) reference(ref string, all []string, module, key string, f *
 	switch head {
 	case "each", "count":
 		if rest != "key" && rest != "index" {
-			f.opaque = true
+			p.value(module, key, f, depth)
 		}
 	case "var":
 		name, _, _ := strings.Cut(rest, ".")
@@ -81,6 +89,24 @@ func (p *planReader) reference(ref string, all []string, module, key string, f *
 	}
 }
 
+// value follows each.value to what for_each goes over: of a resource with
+// instances by the same keys, the instance of the referrer's own key.
+func (p *planReader) value(module, key string, f *found, depth int) {
+	over := f.over
+	if over == nil || len(over.refs) == 0 {
+		f.opaque = true
+		return
+	}
+	f.over = nil
+	keyed := append(slices.Clone(over.refs), "each.key")
+	for i, ref := range over.refs {
+		if i == 0 || !shorter(ref, over.refs[i-1]) {
+			p.reference(ref, keyed, module, key, f, depth+1)
+		}
+	}
+	f.over = over
+}
+
 // argument follows a variable to what the module's caller gave.
 func (p *planReader) argument(name, module string, f *found, depth int) {
 	all := segments(module)
@@ -95,7 +121,7 @@ func (p *planReader) argument(name, module string, f *found, depth int) {
 		return
 	}
 	if arg := in.calls[last.name].args.kids[name]; arg != nil {
-		p.follow(arg, outer, last.key, f, depth+1)
+		p.elsewhere(arg, outer, last.key, f, depth)
 	}
 }
 
@@ -113,7 +139,15 @@ func (p *planReader) output(rest string, all []string, module, key string, f *fo
 	if module != "" {
 		inner = module + "." + inner
 	}
-	p.follow(in.calls[s.name].module.outputs[name], inner, "", f, depth+1)
+	p.elsewhere(in.calls[s.name].module.outputs[name], inner, "", f, depth)
+}
+
+// elsewhere follows an expression of another module, where each is another's.
+func (p *planReader) elsewhere(e *expression, module, key string, f *found, depth int) {
+	over := f.over
+	f.over = nil
+	p.follow(e, module, key, f, depth+1)
+	f.over = over
 }
 
 // pick is the instance key that a reference means: the one it names, or the
@@ -195,7 +229,7 @@ func (p *planReader) linkFields(x *planned, v reflect.Value, n *node, prefix []s
 // referredIn is referred within the block of a number, where the path leads
 // through several.
 func (p *planReader) referredIn(x *planned, path, prefix []string, block int) found {
-	var f found
+	f := found{over: x.over()}
 	all := x.expr.find(prefix)
 	if block >= 0 && block < len(all) && len(all) > 1 && len(prefix) > 0 {
 		for _, e := range all[block].find(path[len(prefix):]) {

@@ -22,6 +22,7 @@ const (
 
 const (
 	bufferSize = 32 << 10
+	eventsSize = 8 << 10 // enough for the events that come together; a thousand streams wait with theirs
 	minRead    = 4 << 10
 	maxEnd     = 1 << 20 // bytes held back at the end of an answer, at most
 
@@ -43,7 +44,7 @@ type answer struct {
 	left    int64  // bytes still to come of a body of known length; -1 if unknown
 	buf     []byte // buf[:held] waits
 	held    int
-	pooled  *[]byte            // what buf was at first
+	pooled  *[]byte            // what buf was at first; nil for a stream
 	kept    *ledger.BodyWriter // takes what goes to the client
 	control *http.ResponseController
 	flush   bool // after each piece
@@ -65,18 +66,18 @@ func (c *call) meter(resp *http.Response, cancel context.CancelFunc) *answer {
 	c.result.UpstreamID = token(resp.Header.Get("Apim-Request-Id"), resp.Header.Get("X-Request-Id"))
 	a := &answer{
 		body: resp.Body, left: resp.ContentLength, kept: c.g.cfg.Ledger.Body(c.id, ledger.Response, c.noted),
-		pooled: c.g.buffers.Get().(*[]byte), control: http.NewResponseController(c.w),
+		control: http.NewResponseController(c.w),
 	}
-	a.buf = *a.pooled
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // what is none is no stream
 	if media == "text/event-stream" {
-		a.stream = openai.NewStream()
+		a.stream, a.buf = openai.NewStream(), make([]byte, eventsSize)
 		if a.hides = c.hides; a.hides {
 			a.stream.HideUsage()
 			h.Del("Content-Length") // it will be shorter
 		}
 	} else {
-		a.whole = openai.NewWhole()
+		a.whole, a.pooled = openai.NewWhole(), c.g.buffers.Get().(*[]byte)
+		a.buf = *a.pooled
 		a.prose = c.target.Body == openai.FormBody && strings.HasPrefix(media, "text/")
 	}
 	a.flush = a.stream != nil || a.left < 0
@@ -216,7 +217,7 @@ func (c *call) finish(a *answer) {
 	}
 	// Recorded already: whether it arrives is the network's affair. After a
 	// failed write HTTP/2 may still be reading the buffer, so it is not reused.
-	if _, err := c.w.Write(a.buf[:a.held]); err == nil {
+	if _, err := c.w.Write(a.buf[:a.held]); err == nil && a.pooled != nil {
 		c.g.buffers.Put(a.pooled)
 	}
 }

@@ -23,3 +23,11 @@ func (c *call) nameWorkload() *refusal {
 	}
 	return nil
 }
+
+// resolve takes the deployment that a client's name stands for.
+func (c *call) resolve(name string) {
+	c.deployment = name
+	if to, ok := c.rules.Aliases[name]; ok {
+		c.deployment, c.asked = to, name
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	mathrand "math/rand/v2"
 	"net/http"
 	"slices"
@@ -22,8 +23,8 @@ import (
 	"github.com/ostiary/ostiary/internal/policy"
 )
 
-// TestAliases: the only edit is the deployment's name; policy, backends and
-// records know the deployment alone.
+// TestAliases: the only edit is the deployment's name; policy and backends know
+// the deployment alone, and records what the client called it too.
 func TestAliases(t *testing.T) {
 	s := &server{Settings: backend.Settings{Name: "s", Deployments: []string{"gpt-4o*"}}, does: whole}
 	r, _ := newWide(t, []*server{s}, func(c *Config) {
@@ -33,18 +34,18 @@ func TestAliases(t *testing.T) {
 		target, body         string
 		status               int
 		wantTarget, wantBody string
-		deployment           string
+		deployment, asked    string
 	}{
-		{"/openai/deployments/smart/chat/completions?api-version=2024-10-21&x=%20", ` {"messages":[ ]}`, 200, "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21&x=%20", ` {"messages":[ ]}`, "gpt-4o"},
-		{v1Chat, ` {"messages":[ ], "model" : "smart" }`, 200, v1Chat, ` {"messages":[ ], "model" : "gpt-4o" }`, "gpt-4o"},
-		{v1Chat, `{"model":"gpt-4o"}`, 200, v1Chat, `{"model":"gpt-4o-prod"}`, "gpt-4o-prod"},
-		{v1Chat, `{"model":"gpt-4o-mini"}`, 200, v1Chat, `{"model":"gpt-4o-mini"}`, "gpt-4o-mini"},
-		{v1Chat, `{"model":"forbidden"}`, 401, "", "", "o3"},
+		{"/openai/deployments/smart/chat/completions?api-version=2024-10-21&x=%20", ` {"messages":[ ]}`, 200, "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21&x=%20", ` {"messages":[ ]}`, "gpt-4o", "smart"},
+		{v1Chat, ` {"messages":[ ], "model" : "smart" }`, 200, v1Chat, ` {"messages":[ ], "model" : "gpt-4o" }`, "gpt-4o", "smart"},
+		{v1Chat, `{"model":"gpt-4o"}`, 200, v1Chat, `{"model":"gpt-4o-prod"}`, "gpt-4o-prod", "gpt-4o"},
+		{v1Chat, `{"model":"gpt-4o-mini"}`, 200, v1Chat, `{"model":"gpt-4o-mini"}`, "gpt-4o-mini", ""},
+		{v1Chat, `{"model":"forbidden"}`, 401, "", "", "o3", "forbidden"},
 	}
 	for _, tt := range tests {
 		resp, _ := r.do(r.request("POST", tt.target, tt.body))
 		call, _, _ := r.book.last(t)
-		if resp.StatusCode != tt.status || call.Deployment != tt.deployment || call.Request.Bytes != int64(len(tt.body)) {
+		if resp.StatusCode != tt.status || call.Deployment != tt.deployment || call.Asked != tt.asked || call.Request.Bytes != int64(len(tt.body)) {
 			t.Errorf("%s %s: %d %+v", tt.target, tt.body, resp.StatusCode, call)
 		}
 		if tt.status == 200 && (s.target != tt.wantTarget || s.body != tt.wantBody) {
@@ -197,7 +198,7 @@ func TestRefusedOptions(t *testing.T) {
 }
 
 // entraRig knows a tenant, and signs tokens for it.
-func entraRig(t *testing.T) (identity.Issuer, func(subject string) string) {
+func entraRig(t *testing.T) (identity.Issuer, func(subject string, change ...jwt.MapClaims) string) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -215,11 +216,15 @@ func entraRig(t *testing.T) (identity.Issuer, func(subject string) string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return issuer, func(subject string) string {
-		token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
+	return issuer, func(subject string, change ...jwt.MapClaims) string {
+		claims := jwt.MapClaims{
 			"iss": login + "/" + tenant + "/v2.0", "tid": tenant, "aud": "a", "oid": subject, "sub": subject,
 			"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(), "ver": "2.0",
-		})
+		}
+		for _, c := range change {
+			maps.Copy(claims, c)
+		}
+		token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 		token.Header["kid"] = "k"
 		signed, err := token.SignedString(key)
 		if err != nil {

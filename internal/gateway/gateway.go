@@ -63,6 +63,7 @@ type Gateway struct {
 	budget  *semaphore.Weighted
 	metrics *metrics
 	buffers sync.Pool
+	lapses  lapses
 	members members       // their connections
 	broken  atomic.Bool   // the ledger refused its last record
 	settle  time.Duration // settleTime; less in tests

@@ -38,6 +38,7 @@ type call struct {
 	body       []byte
 	peeked     openai.Peeked
 	deployment string // that is called; an alias is resolved
+	asked      string // the alias
 	verdicts   []verdict
 	allowance  limit.Reservation // of the workload's limits
 
@@ -108,7 +109,7 @@ func (c *call) authorize() *refusal {
 	if no := c.nameWorkload(); no != nil {
 		return no
 	}
-	c.deployment = c.rules.deployment(c.target.Deployment)
+	c.resolve(c.target.Deployment)
 	c.target = c.target.WithDeployment(c.deployment)
 	return c.decide(policy.Call{Operation: c.target.Operation, Deployment: c.deployment, Workload: c.workload})
 }
@@ -147,7 +148,7 @@ func (c *call) route() *refusal {
 		if c.peeked.Model == "" {
 			return invalid("the request body names no model")
 		}
-		c.deployment = c.rules.deployment(c.peeked.Model)
+		c.resolve(c.peeked.Model)
 	}
 	c.round = c.rules.Backends.Round(c.target, c.deployment)
 	if name := c.target.Backend; name != "" {

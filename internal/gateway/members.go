@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -57,31 +58,63 @@ type memberConn struct {
 	once   sync.Once
 	mu     sync.Mutex
 	closed bool
+	deaf   bool
 	stops  []func() // what watches over it
 
-	busy atomic.Int32 // requests under way
+	busy    atomic.Int32 // requests under way
+	expired atomic.Bool
 }
 
-const (
-	lastAnswers = time.Hour              // for answers that began while the certificate was valid
-	settled     = 250 * time.Millisecond // between two looks whether they have ended
-)
+// lastAnswers is for answers that began while the certificate was valid.
+const lastAnswers = time.Hour
 
-// expire closes the connection once nothing is under way, or at the latest
-// when lastAnswers is over. New requests are refused meanwhile.
-func (c *memberConn) expire(since time.Time) {
-	if c.busy.Load() == 0 || time.Since(since) > lastAnswers {
-		_ = c.Close()
+// expire lets what is under way end, within lastAnswers. New requests are
+// refused meanwhile.
+func (c *memberConn) expire() {
+	c.expired.Store(true)
+	if c.busy.Load() == 0 {
+		c.deafen()
 		return
 	}
-	next := time.AfterFunc(settled, func() { c.expire(since) })
+	last := time.AfterFunc(lastAnswers, func() { _ = c.Close() })
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.stops = append(c.stops, func() { last.Stop() })
 	if c.closed {
-		next.Stop()
-		return
+		c.unwatch()
 	}
-	c.stops = append(c.stops[:1:1], func() { next.Stop() })
+}
+
+// answered is for when a handler has returned. Its answer's end may still be
+// on its way then, in net/http's buffers.
+func (c *memberConn) answered() {
+	if c.busy.Add(-1) == 0 && c.expired.Load() {
+		c.deafen()
+	}
+}
+
+// deafen makes every read fail, so that net/http closes the connection, once it
+// has sent what it has.
+func (c *memberConn) deafen() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deaf = true
+	_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// SetReadDeadline does nothing once nothing more is to be read.
+func (c *memberConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deaf {
+		return nil
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// SetDeadline is for both directions.
+func (c *memberConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 // watch closes the connection when cert's holder is out. It is for the first
@@ -89,10 +122,10 @@ func (c *memberConn) expire(since time.Time) {
 func (c *memberConn) watch(cert *x509.Certificate, standing pki.Standing, out func(error)) {
 	c.once.Do(func() {
 		stop := standing.Follow(cert, func(why error) { out(why); _ = c.Close() })
-		expiry := time.AfterFunc(time.Until(cert.NotAfter), func() { c.expire(cert.NotAfter) })
+		expiry := time.AfterFunc(time.Until(cert.NotAfter), c.expire)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.stops = []func(){stop, func() { expiry.Stop() }}
+		c.stops = append(c.stops, stop, func() { expiry.Stop() })
 		if c.closed {
 			c.unwatch()
 		}
@@ -158,7 +191,7 @@ func (g *Gateway) watchMembers(next http.Handler) http.Handler {
 			}
 			if conn != nil {
 				conn.busy.Add(1)
-				defer conn.busy.Add(-1)
+				defer conn.answered()
 			}
 			if life := cert.NotAfter.Sub(pki.SignedAt(cert)); time.Until(cert.NotAfter) < life/4 {
 				w.Header().Set("Connection", "close")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ type membersRig struct {
 	address string
 }
 
-func newMembersRig(t *testing.T, stub http.HandlerFunc) *membersRig {
+func newMembersRig(t *testing.T, stub http.HandlerFunc, line ...func(net.Listener) net.Listener) *membersRig {
 	t.Helper()
 	m := &membersRig{ca: pkitest.Project(t, "demo")}
 	m.keeper = revocation.New(revocation.Config{Path: filepath.Join(t.TempDir(), "list"), Root: m.ca.Certificate(), Since: time.Now()})
@@ -43,6 +44,9 @@ func newMembersRig(t *testing.T, stub http.HandlerFunc) *membersRig {
 		t.Fatal(err)
 	}
 	m.address = ln.Addr().String()
+	for _, f := range line {
+		ln = f(ln)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = httpd.Serve(ctx, m.MemberListener(ln), m.MemberHandler(), config, nil) })
@@ -185,4 +189,63 @@ func TestMemberConnectionsEndWithTheirCertificate(t *testing.T) {
 	if got, err := io.ReadAll(resp.Body); err != nil || !strings.HasSuffix(string(got), chatDone) {
 		t.Errorf("an answer was cut when the certificate ended: %q, %v", got, err)
 	}
+}
+
+// slowLine takes its time for everything that is sent once it is slow.
+type slowLine struct {
+	net.Listener
+	slow atomic.Bool
+}
+
+type slowLineConn struct {
+	net.Conn
+	line *slowLine
+}
+
+func (l *slowLine) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return slowLineConn{c, l}, err
+}
+
+func (c slowLineConn) Write(p []byte) (int, error) {
+	if c.line.slow.Load() {
+		time.Sleep(700 * time.Millisecond)
+	}
+	return c.Conn.Write(p)
+}
+
+// The end of an answer is still on its way, in net/http's buffers, when its
+// certificate has expired and its handler has returned: it arrives whole, and
+// then the connection is closed.
+func TestEndOfAnAnswerOutlivesItsCertificate(t *testing.T) {
+	now := time.Now()
+	const life = 2 * time.Second
+	var line slowLine
+	m := newMembersRig(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: {\"choices\":[]}\n\n")
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(time.Until(now.Add(life - 100*time.Millisecond)))
+		line.slow.Store(true)
+		_, _ = io.WriteString(w, chatDone)
+	}, func(ln net.Listener) net.Listener { line.Listener = ln; return &line })
+	dying := m.transport(m.inlet("dying", now, life))
+	resp, err := m.call(dying, streamBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || !strings.HasSuffix(string(got), chatDone) {
+		t.Errorf("the answer: %q, %v", got, err)
+	}
+	for range 200 {
+		m.members.mu.Lock()
+		left := len(m.members.at)
+		m.members.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("the connection outlives its certificate")
 }

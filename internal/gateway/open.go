@@ -24,7 +24,7 @@ import (
 func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer) (*Gateway, error) {
 	cfg := Config{MaxBody: int64(s.MaxBody), BodyBudget: int64(s.BodyBudget), Logger: logger, Metrics: metrics}
 	var err error
-	if cfg.Rules, err = s.rules(logger); err != nil {
+	if cfg.Rules, err = s.rules(nil, logger); err != nil {
 		return nil, err
 	}
 	var runs []func(context.Context) error
@@ -53,8 +53,8 @@ func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer
 	return g, nil
 }
 
-// rules opens what a reload replaces.
-func (s *Settings) rules(logger *slog.Logger) (r Rules, err error) {
+// rules opens what a reload replaces; before are the backends until then.
+func (s *Settings) rules(before *backend.Pool, logger *slog.Logger) (r Rules, err error) {
 	if r.Identity, err = s.identity(logger); err != nil {
 		return r, err
 	}
@@ -65,7 +65,7 @@ func (s *Settings) rules(logger *slog.Logger) (r Rules, err error) {
 	for _, w := range s.Workloads {
 		r.Limits[w.Name] = limit.Limits(w.Limits)
 	}
-	r.Backends, err = backend.NewPool(backend.Config{Backends: s.Backends, Logger: logger})
+	r.Backends, err = backend.NewPool(backend.Config{Backends: s.Backends, Before: before, Logger: logger})
 	return r, err
 }
 

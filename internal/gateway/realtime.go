@@ -55,6 +55,9 @@ func (c *call) tunnel(resp *http.Response, cancel context.CancelFunc) {
 		c: c, client: conn, from: buffered.Reader, server: server, cancel: cancel,
 		events: openai.NewSession(), kept: c.g.cfg.Ledger.Body(c.id, ledger.Response, c.noted), up: make(chan struct{}),
 	}
+	if c.noted.Capture == ledger.Full {
+		s.said = &said{kept: c.g.cfg.Ledger.Body(c.id, ledger.Request, c.noted)}
+	}
 	s.idle = time.AfterFunc(c.g.sessionIdle, s.leave)
 	defer s.idle.Stop()
 	s.pass(resp.Header)
@@ -73,6 +76,7 @@ type session struct {
 
 	events  *openai.Session
 	kept    *ledger.BodyWriter
+	said    *said         // nil: the client's events are not kept
 	up      chan struct{} // closed when the client's direction has ended
 	gone    atomic.Bool   // it broke off
 	parted  atomic.Bool   // the client has said goodbye
@@ -133,12 +137,18 @@ func (s *session) welcome(from http.Header) error {
 // has said goodbye.
 func (s *session) upwards() error {
 	f := frames{masked: true}
+	if s.said != nil {
+		f.text = s.said.take
+	}
 	buf := make([]byte, bufferSize)
 	for {
 		n, err := s.from.Read(buf)
 		s.idle.Reset(s.c.g.sessionIdle)
 		if _, bad := f.feed(buf[:n]); bad != nil {
 			return bad
+		}
+		if s.said != nil && s.said.err != nil {
+			return s.said.err // the outcome cannot be recorded either
 		}
 		s.parted.Store(f.closed)
 		_, failed := s.server.Write(buf[:n])
@@ -207,6 +217,9 @@ func (c *call) settle(s *session) {
 		Total: u.Total + estimated(found.TextBytes), Estimated: s.events.Unsettled(),
 	}
 	c.result.Cost = c.rules.prices.of(found.Model, c.deployment, c.result.Usage)
+	if s.said != nil {
+		c.result.Request = s.said.end()
+	}
 	c.result.Response, c.result.End = s.kept.End(), c.g.cfg.Now()
 	if c.outcome() != nil {
 		s.end()

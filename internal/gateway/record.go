@@ -1,27 +1,17 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/ostiary/ostiary/internal/ledger"
 	"github.com/ostiary/ostiary/internal/openai"
 )
 
 const (
-	// recordTime bounds the wait for a record to become durable. It does not
-	// end with the client: what has happened is recorded all the same.
-	recordTime = 30 * time.Second
-
 	maxToken      = 128 // bytes of an id that another side chose
 	bytesPerToken = 4   // of English text, about; for estimates alone
 )
-
-func (c *call) recordContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(c.r.Context()), recordTime)
-}
 
 // callRecord is what the ledger keeps of the request.
 func (c *call) callRecord() ledger.Call {
@@ -31,7 +21,7 @@ func (c *call) callRecord() ledger.Call {
 		App: c.who.App, Member: c.who.Member, Workload: c.who.Workload,
 		Client:    c.r.RemoteAddr,
 		Operation: c.operation(), APIVersion: c.target.APIVersion,
-		Deployment: c.deployment, Stream: c.peeked.Stream,
+		Deployment: c.deployment, Asked: c.asked, Stream: c.peeked.Stream,
 		Decision: c.decision.Why, Capture: ledger.Capture(c.decision.Capture),
 		Correlation: token(c.r.Header.Get("X-Ms-Client-Request-Id")),
 	}
@@ -48,8 +38,7 @@ func (c *call) callRecord() ledger.Call {
 
 // intent makes the call durable before it is forwarded.
 func (c *call) intent() *refusal {
-	ctx, cancel := c.recordContext()
-	defer cancel()
+	ctx := c.g.lapses.context()
 	c.noted = c.callRecord()
 	if c.recorded(c.g.cfg.Ledger.Intent(ctx, c.id, c.noted)) != nil {
 		return noLedger()
@@ -79,8 +68,7 @@ func (c *call) record(a *answer) {
 }
 
 func (c *call) outcome() error {
-	ctx, cancel := c.recordContext()
-	defer cancel()
+	ctx := c.g.lapses.context()
 	if name := c.backend.Name(); name != c.noted.Backend {
 		c.result.Backend = name
 	}

@@ -86,8 +86,7 @@ func (c *call) refuse(no *refusal) {
 	c.backend = nil // it was not forwarded, though one may have been chosen
 	c.noted = c.callRecord()
 	c.setResult(no.answer)
-	ctx, cancel := c.recordContext()
-	defer cancel()
+	ctx := c.g.lapses.context()
 	if err := c.recorded(c.g.cfg.Ledger.Refusal(ctx, c.id, c.noted, c.result)); err != nil {
 		no = noLedger()
 		c.setResult(no.answer)

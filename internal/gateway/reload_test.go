@@ -3,11 +3,13 @@ package gateway
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ostiary/ostiary/internal/backend"
@@ -129,5 +131,73 @@ func TestReloadUnderWay(t *testing.T) {
 	}
 	if err := r.SetRules(Rules{}); fault.KindOf(err) != fault.Invalid {
 		t.Error(err)
+	}
+}
+
+// TestReloadKeepsBackends: a backend that is reached as before keeps its
+// connections and what is known of its health through a reload.
+func TestReloadKeepsBackends(t *testing.T) {
+	var connections atomic.Int64
+	throttled := false
+	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if throttled {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		whole(w, r)
+	}))
+	upstream.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	upstream.Start()
+	defer upstream.Close()
+	key, hash := identity.NewKey()
+	s := Settings{
+		Listen: "127.0.0.1:0", Keys: []identity.Key{{Name: "k", Hash: hash, Workload: "w"}},
+		Workloads: []policy.Workload{{Name: "w", Grants: []policy.Grant{{Deployments: []string{"*"}, Operations: []string{"*"}}}}},
+		Backends:  []backend.Settings{{Name: "b", URL: upstream.URL, APIKey: secretRef(t, "k")}},
+		Ledger:    LedgerSettings{Directory: filepath.Join(t.TempDir(), "l")},
+	}
+	g, err := FromSettings(s, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	call := func() int {
+		req := httptest.NewRequest(http.MethodPost, chatPath, strings.NewReader(chatBody))
+		req.Header.Set("Api-Key", key.Reveal())
+		req.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		g.Handler().ServeHTTP(w, req)
+		return w.Code
+	}
+	reload := func() {
+		t.Helper()
+		s.Backends = slices.Clone(s.Backends)
+		s.Backends[0].Weight++ // of no matter to how it is reached
+		if _, err := g.Reload(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if status := call(); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		reload()
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	throttled = true
+	if status := call(); status != http.StatusTooManyRequests {
+		t.Fatal(status)
+	}
+	throttled = false
+	reload()
+	if status := call(); status != http.StatusTooManyRequests {
+		t.Errorf("what the backend said of its deployment is forgotten: %d", status)
 	}
 }

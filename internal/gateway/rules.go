@@ -26,14 +26,6 @@ type Rules struct {
 	limiters map[string]*limit.Limiter
 }
 
-// deployment is what a client's name stands for.
-func (r *Rules) deployment(name string) string {
-	if to, ok := r.Aliases[name]; ok {
-		return to
-	}
-	return name
-}
-
 // ruling is the rules in force.
 type ruling struct {
 	current atomic.Pointer[Rules]

@@ -75,11 +75,18 @@ func TestH2spec(t *testing.T) {
 	bare.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}}
 	go func() { _ = bare.ServeTLS(ln, "", "") }()
 	defer bare.Close()
-	all, failed := runH2spec(t, h2spec, ours)
 	_, theirs := runH2spec(t, h2spec, ln.Addr().String())
+	all, failed := runH2spec(t, h2spec, ours)
+	alone := func(c string) bool { return !slices.Contains(theirs, c) }
+	for range 2 { // some cases race with the end of the answer; a failure of ours comes again
+		if slices.ContainsFunc(failed, alone) {
+			_, again := runH2spec(t, h2spec, ours)
+			failed = slices.DeleteFunc(failed, func(c string) bool { return !slices.Contains(again, c) })
+		}
+	}
 	t.Logf("%d cases; failed here %q; failed with bare net/http %q", all, failed, theirs)
 	for _, c := range failed {
-		if !slices.Contains(theirs, c) {
+		if alone(c) {
 			t.Errorf("fails here alone: %s", c)
 		}
 	}
@@ -197,10 +204,13 @@ func attack(t *testing.T, slow, address string, args []string) {
 	ran := make(chan struct{})
 	go func() { defer close(ran); _ = cmd.Wait() }()
 	begun := time.Now()
+	came := begun // the last connection: the program takes a while to open all
 	most, over := 0, false
 	for ; !over && time.Since(begun) < patience; time.Sleep(100 * time.Millisecond) {
 		now := established(t, address)
-		most = max(most, now)
+		if now > most {
+			most, came = now, time.Now()
+		}
 		began := most > connections/2
 		select {
 		case <-ran: // all were refused at once
@@ -209,7 +219,8 @@ func attack(t *testing.T, slow, address string, args []string) {
 		}
 		over = began && now <= 3 // the stream's, and the program's probe
 	}
-	t.Logf("at most %d connections, gone after %v", most, time.Since(begun).Round(time.Second/10))
+	t.Logf("at most %d connections; all gone %v after the first, %v after the last had come", most,
+		time.Since(begun).Round(time.Second/10), time.Since(came).Round(time.Second/10))
 	if !over {
 		t.Errorf("%d connections are left", established(t, address))
 	}

@@ -16,14 +16,17 @@ var errFrame = errors.New("a WebSocket frame is malformed or too large")
 // value with masked set is ready.
 type frames struct {
 	masked bool                     // the direction is the client's
-	text   func(p []byte, end bool) // is given the text of messages in pieces; nil: not asked for
+	text   func(p []byte, end bool) // is given the text of messages in pieces, unmasked; nil: not asked for
 
 	head    [14]byte
 	have    int
 	left    uint64 // of the payload in hand
 	opcode  byte
 	last    bool // the frame in hand ends its message
-	message byte // opcode of the message in progress, 0 if none is
+	key     [4]byte
+	passed  int    // bytes of the payload in hand
+	clear   []byte // of it, unmasked
+	message byte   // opcode of the message in progress, 0 if none is
 
 	goodbye []byte // of the close frame, once it has begun
 	closed  bool   // it is whole; nothing comes after it (section 5.5.1)
@@ -107,6 +110,10 @@ func (f *frames) begin() error {
 		short = length > 0xffff
 	}
 	f.opcode, f.last = f.head[0]&0x0f, f.head[0]&0x80 != 0
+	f.key, f.passed = [4]byte{}, 0
+	if f.masked {
+		f.key = [4]byte(f.head[f.have-4 : f.have])
+	}
 	if !short || length > maxFrame || !f.follows(length) {
 		return errFrame
 	}
@@ -137,11 +144,24 @@ func (f *frames) follows(length uint64) bool {
 
 func (f *frames) payload(p []byte) {
 	if f.opcode <= opBinary && f.message == opText && f.text != nil {
-		f.text(p, false)
+		f.text(f.unmask(p), false)
 	}
+	f.passed += len(p)
 	if f.left -= uint64(len(p)); f.left == 0 {
 		f.end()
 	}
+}
+
+// unmask undoes RFC 6455 section 5.3, in a copy: what passes stays masked.
+func (f *frames) unmask(p []byte) []byte {
+	if !f.masked {
+		return p
+	}
+	f.clear = append(f.clear[:0], p...)
+	for i := range f.clear {
+		f.clear[i] ^= f.key[(f.passed+i)%4]
+	}
+	return f.clear
 }
 
 // end is the end of a frame.

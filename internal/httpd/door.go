@@ -42,7 +42,7 @@ func (d *door) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &gate{Conn: &stallConn{Conn: raw}}, nil
+		return &gate{Conn: newStallConn(raw)}, nil
 	}
 	select {
 	case c := <-d.ready:
@@ -78,7 +78,7 @@ func (d *door) run() {
 
 // enter shakes hands.
 func (d *door) enter(raw net.Conn) {
-	conn := tls.Server(&stallConn{Conn: raw}, d.config)
+	conn := tls.Server(newStallConn(raw), d.config)
 	ctx, cancel := context.WithTimeout(context.Background(), headerTime)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -103,14 +103,18 @@ func (d *door) enter(raw net.Conn) {
 // silent for as long as it likes.
 type stallConn struct {
 	net.Conn
-	stalled atomic.Bool // TLS need not wait to say goodbye
+	stalled atomic.Bool  // TLS need not wait to say goodbye
+	until   atomic.Int64 // the write deadline that was set last for a look, in Unix nanoseconds; zero: none
 }
+
+func newStallConn(raw net.Conn) *stallConn { return &stallConn{Conn: &calmConn{Conn: raw}} }
 
 const (
 	// progressBytes is the least that counts as progress: a byte now and then
 	// does not keep a connection.
 	progressBytes = 1 << 10
-	// look is the time between two looks at a write that waits.
+	// look is the most time between two looks at a write that waits, and half of
+	// it the least: so a deadline serves many writes, as a stream's events are.
 	look = Stall / 4
 )
 
@@ -121,8 +125,12 @@ func (c *stallConn) Write(p []byte) (int, error) {
 		if c.stalled.Load() {
 			return sent, os.ErrDeadlineExceeded
 		}
-		if err := c.Conn.SetWriteDeadline(now.Add(look)); err != nil {
-			return sent, err
+		if c.until.Load() < now.Add(look/2).UnixNano() {
+			until := now.Add(look)
+			if err := c.SetWriteDeadline(until); err != nil {
+				return sent, err
+			}
+			c.until.Store(until.UnixNano())
 		}
 		n, err := c.Conn.Write(p[sent:])
 		sent, fresh = sent+n, fresh+n
@@ -137,10 +145,18 @@ func (c *stallConn) Write(p []byte) (int, error) {
 	}
 }
 
+// SetWriteDeadline sets one that the next write need not keep to.
+func (c *stallConn) SetWriteDeadline(t time.Time) error {
+	c.until.Store(0)
+	return c.Conn.SetWriteDeadline(t)
+}
+
 // CloseWrite ends the sending, and leaves the reading.
-func (c *stallConn) CloseWrite() error {
-	if tcp, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *stallConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if tcp, ok := c.(interface{ CloseWrite() error }); ok {
 		return tcp.CloseWrite()
 	}
-	return c.Conn.Close()
+	return c.Close()
 }

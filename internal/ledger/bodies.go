@@ -54,7 +54,7 @@ func OpenCall(dir, id string, identity *seal.Identity) (Kept, error) {
 		return KeptBody{Body: body, Content: content, Checked: checked, Partial: partial && content != nil, Err: err}
 	}
 	if a.call != nil {
-		k.Request = open(Request, a.call.Request, false)
+		k.Request = open(Request, a.request(), false)
 	}
 	if a.result != nil {
 		k.Response = open(Response, a.result.Response, false)
@@ -75,7 +75,7 @@ func (l *Ledger) OpenBody(id string, part Part) ([]byte, error) {
 	var body Body
 	switch {
 	case part == Request && a.call != nil:
-		body = a.call.Request
+		body = a.request()
 	case part == Response && a.result != nil:
 		body = a.result.Response
 	default:

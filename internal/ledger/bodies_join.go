@@ -64,7 +64,16 @@ func (s *strand) whole() bool { return s.ended && s.broken == nil }
 // complete says whether all that the records promise is there.
 func (a *assembly) complete() bool {
 	has := func(part Part, b Body) bool { return b.Pieces == 0 || a.pick(part, b.Pieces) != nil }
-	return a.call != nil && has(Request, a.call.Request) && (a.result == nil || has(Response, a.result.Response))
+	return a.call != nil && has(Request, a.request()) && (a.result == nil || has(Response, a.result.Response))
+}
+
+// request describes what the client sent: in a realtime session the outcome
+// knows it.
+func (a *assembly) request() Body {
+	if a.result != nil && a.result.Request != (Body{}) {
+		return a.result.Request
+	}
+	return a.call.Request
 }
 
 // pick is the latest strand of so many pieces. Others were given up: their

@@ -126,10 +126,11 @@ func (w *BodyWriter) Write(p []byte) (int, error) {
 	return len(p), w.kept.write(p)
 }
 
-// End ends the body and describes it, for Call.Request or Result.Response:
-// what it returns carries the last piece, so that Intent, Outcome or Refusal
-// makes it durable with the record, or fails if the body could not be kept.
-// Nothing may be written after it; further calls say the same.
+// End ends the body and describes it, for Call.Request, Result.Request or
+// Result.Response: what it returns carries the last piece, so that Intent,
+// Outcome or Refusal makes it durable with the record, or fails if the body
+// could not be kept. Nothing may be written after it; further calls say the
+// same.
 func (w *BodyWriter) End() Body {
 	if w.body != nil {
 		return *w.body
@@ -278,12 +279,12 @@ func (c Call) discreet() Call {
 
 // lastPieces is what waits of a record's bodies.
 func (r Record) lastPieces() (payloads [][]byte, err error) {
-	var bodies [2]Body
+	var bodies []Body
 	if r.Call != nil {
-		bodies[0] = r.Call.Request
+		bodies = append(bodies, r.Call.Request)
 	}
 	if r.Result != nil {
-		bodies[1] = r.Result.Response
+		bodies = append(bodies, r.Result.Request, r.Result.Response)
 	}
 	for _, b := range bodies {
 		switch {

@@ -6,32 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/ostiary/ostiary/internal/fault"
 )
 
 // maxID bounds a call's id, in bytes. A UUID has 36.
 const maxID = 64
-
-// encode makes the payload of a record. Its times become UTC.
-func (r Record) encode() ([]byte, error) {
-	r.Time = r.Time.UTC()
-	if r.Call != nil {
-		c := *r.Call
-		c.Received = c.Received.UTC()
-		r.Call = &c
-	}
-	if r.Result != nil {
-		res := *r.Result
-		res.FirstByte, res.End = res.FirstByte.UTC(), res.End.UTC()
-		r.Result = &res
-	}
-	payload, err := json.Marshal(r)
-	if err != nil { // a time outside the years 0 to 9999
-		return nil, fault.New(fault.Internal, "the call's record cannot be written as JSON").Because(err)
-	}
-	return payload, nil
-}
 
 // decodeRecord reads a payload strictly: an unknown field, a missing half or
 // another version is an error.

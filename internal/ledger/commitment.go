@@ -115,6 +115,7 @@ func FindBody(dir string, body []byte) ([]Match, error) {
 			check(index, r.ID, Request, r.Call.Request)
 		}
 		if r.Result != nil {
+			check(index, r.ID, Request, r.Result.Request)
 			check(index, r.ID, Response, r.Result.Response)
 		}
 		return nil

@@ -83,7 +83,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		f.Add(payload)
 	}
-	f.Add([]byte(`{"v":2}`))
+	f.Add([]byte(`{"v":3}`))
 	f.Add([]byte(`{"v":1,"kind":"intent","id":"x","time":"2026-01-01T00:00:00+23:59","call":{}} `))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		r, err := decodeRecord(payload)

@@ -64,8 +64,8 @@ func TestRecordsComeBack(t *testing.T) {
 
 	call, result := sampleCall(), sampleResult()
 	want := []Record{
-		{2, Intent, a, noon, &call, nil, nil}, {2, Intent, b, noon, &call, nil, nil},
-		{2, Refusal, c, noon, &call, &refused, nil}, {2, Outcome, a, noon, nil, &result, nil},
+		{RecordVersion, Intent, a, noon, &call, nil, nil}, {RecordVersion, Intent, b, noon, &call, nil, nil},
+		{RecordVersion, Refusal, c, noon, &call, &refused, nil}, {RecordVersion, Outcome, a, noon, nil, &result, nil},
 	}
 	var got []Record
 	if err := Read(dir, 0, func(_ uint64, r Record) error { got = append(got, r); return nil }); err != nil || !reflect.DeepEqual(got, want) {
@@ -112,7 +112,7 @@ func TestVerifyNamesTheCall(t *testing.T) {
 	for _, c := range []struct{ damage, call, near string }{
 		{`"deployment":"gpt-4o"`, b, a}, // the id still reads
 		{b, "", a},                      // it does not
-		{`{"v":2`, b, a},
+		{`{"v":3`, b, a},
 	} {
 		data := slices.Clone(whole)
 		at := strings.LastIndex(string(data), c.damage)
@@ -153,9 +153,9 @@ func TestVerifyReadsRecords(t *testing.T) {
 		{"unknown field", "not the record", []string{strings.Replace(intent, `"v":1`, `"v":1,"w":2`, 1)}},
 		{"two values", "not the record", []string{intent + intent}},
 		{"no id", "not the record", []string{strings.Replace(intent, id, `""`, 1)}},
-		{"newer", "version 3, and this build reads 1 to 2", []string{strings.Replace(intent, `"v":1`, `"v":3`, 1)}},
-		{"newer with more fields", "version 9, and this build reads 1 to 2", []string{strings.Replace(intent, `"v":1`, `"v":9,"w":2`, 1)}},
-		{"older", "version 0, and this build reads 1 to 2", []string{strings.Replace(intent, `"v":1`, `"v":0`, 1)}},
+		{"newer", "version 4, and this build reads 1 to 3", []string{strings.Replace(intent, `"v":1`, `"v":4`, 1)}},
+		{"newer with more fields", "version 9, and this build reads 1 to 3", []string{strings.Replace(intent, `"v":1`, `"v":9,"w":2`, 1)}},
+		{"older", "version 0, and this build reads 1 to 3", []string{strings.Replace(intent, `"v":1`, `"v":0`, 1)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -8,7 +8,9 @@ import "time"
 //	1  the first
 //	2  capture, region, retries, cost, first token, content filters, bodies
 //	   kept, forgotten subjects
-const RecordVersion = 2
+//	3  the name that a client used for a deployment, where it was an alias; what
+//	   a client said in a realtime session
+const RecordVersion = 3
 
 // Kind is what a record tells of a call.
 type Kind string
@@ -69,7 +71,8 @@ type Call struct {
 	Client      string    `json:"client,omitempty"`      // network address of the peer
 	Operation   string    `json:"operation"`             // for example chat/completions
 	APIVersion  string    `json:"api_version,omitempty"` // as the client sent it; "v1" has none
-	Deployment  string    `json:"deployment,omitempty"`  // as the client asked for it
+	Deployment  string    `json:"deployment,omitempty"`  // that was called
+	Asked       string    `json:"asked,omitempty"`       // the client's name for it, where that was an alias
 	Stream      bool      `json:"stream,omitempty"`
 	Backend     string    `json:"backend,omitempty"`     // where it is forwarded; empty for a refusal
 	Decision    string    `json:"decision,omitempty"`    // the grant that allowed it, or why none did
@@ -110,6 +113,7 @@ type Result struct {
 	Region     string `json:"region,omitempty"`      // where it was served, x-ms-region
 	Retries    int    `json:"retries,omitempty"`     // attempts beyond the first
 	Backend    string `json:"backend,omitempty"`     // the last that was tried, where it is not the intent's
+	Request    Body   `json:"request,omitzero"`      // of a realtime session: what the client said, where it is kept
 	Response   Body   `json:"response"`              // as sent to the client, as far as it got
 	UpstreamID string `json:"upstream_id,omitempty"` // apim-request-id or x-request-id
 	Aborted    string `json:"aborted,omitempty"`     // why the answer is partial: client-left, upstream-failed

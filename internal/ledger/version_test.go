@@ -8,11 +8,23 @@ import (
 	"time"
 )
 
-// TestOlderLog opens a log that the build before record version 2 wrote: it
+// TestOlderLog opens logs that builds before a record version wrote: each
 // reads, verifies, is appended to, and verifies again.
 func TestOlderLog(t *testing.T) {
+	for _, tt := range []struct {
+		version, records, calls, noOutcome int
+		body                               string
+		had                                int
+	}{{1, 14, 8, 1, "a question\n..", 8}, {2, 12, 7, 1, "a question\n..", 6}} {
+		t.Run(fmt.Sprint(tt.version), func(t *testing.T) {
+			testOlderLog(t, tt.version, tt.records, tt.calls, tt.noOutcome, tt.body, tt.had)
+		})
+	}
+}
+
+func testOlderLog(t *testing.T, version, records, calls, noOutcome int, body string, had int) {
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("testdata/version1")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(fmt.Sprintf("testdata/version%d", version))); err != nil {
 		t.Fatal(err)
 	}
 	wantVersions := func(want map[int]int, calls, noOutcome int) {
@@ -29,8 +41,8 @@ func TestOlderLog(t *testing.T) {
 			t.Errorf("verify: %+v %v", r, err)
 		}
 	}
-	wantVersions(map[int]int{1: 14}, 8, 1)
-	if found, err := FindBody(dir, []byte("a question\n..")); err != nil || len(found) != 8 {
+	wantVersions(map[int]int{version: records}, calls, noOutcome)
+	if found, err := FindBody(dir, []byte(body)); err != nil || len(found) != had {
 		t.Errorf("%d calls had the body, %v", len(found), err)
 	}
 	for run := range 2 {
@@ -40,7 +52,7 @@ func TestOlderLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustClose(t, l)
-		wantVersions(map[int]int{1: 14, 2: 2 + 2*run}, 9+run, 1)
+		wantVersions(map[int]int{version: records, RecordVersion: 2 + 2*run}, calls+1+run, noOutcome)
 	}
 	if l, err := Open(Config{Directory: dir, Retention: Retention{Size: 1}, CheckpointEvery: 10 * time.Millisecond}); err != nil {
 		t.Error(err)

@@ -160,8 +160,7 @@ func (in *Inlet) keep(ctx context.Context, at *way) {
 func (in *Inlet) watch(ctx context.Context, s *channel.Session) {
 	in.metrics.sessions.Inc()
 	go func() { <-s.Done(); in.metrics.sessions.Dec() }()
-	left := time.Until(s.Expires())
-	renew := time.NewTimer(max(left*3/4-rand.N(left/20+1), shortRenew))
+	renew := time.NewTimer(replaceIn(time.Until(s.Expires())))
 	defer renew.Stop()
 	look := time.NewTicker(time.Minute)
 	defer look.Stop()
@@ -183,6 +182,13 @@ func (in *Inlet) watch(ctx context.Context, s *channel.Session) {
 			}
 		}
 	}
+}
+
+// replaceIn is when a session is replaced that has so much time left; none, or
+// less, where the machine slept.
+func replaceIn(left time.Duration) time.Duration {
+	left = max(left, 0)
+	return max(left*3/4-rand.N(left/20+1), shortRenew)
 }
 
 // connect makes a session.

@@ -49,7 +49,8 @@ type Entry struct {
 	Capture     string    `json:"capture,omitempty" half:"call" doc:"how much of the call was recorded: none, metadata or full"`
 	Operation   string    `json:"operation,omitempty" half:"call" doc:"for example chat/completions"`
 	APIVersion  string    `json:"api_version,omitempty" half:"call" doc:"as the client sent it; v1 has none"`
-	Deployment  string    `json:"deployment,omitempty" half:"call" doc:"as the client asked for it"`
+	Deployment  string    `json:"deployment,omitempty" half:"call" doc:"that was called"`
+	Asked       string    `json:"asked,omitempty" half:"call" doc:"the client's name for the deployment, where that was an alias"`
 	Stream      bool      `json:"stream" half:"call" doc:"whether the client asked for a stream"`
 	Decision    string    `json:"decision,omitempty" half:"call" doc:"the grant that allowed it, or why none did"`
 	Backend     string    `json:"backend,omitempty" half:"call" doc:"where it was forwarded, in the end"`
@@ -140,7 +141,7 @@ func (e *Entry) addCall(c ledger.Call) {
 	e.Received = c.Received
 	e.Workload, e.Issuer, e.Tenant, e.Subject, e.Name = c.Workload, c.Issuer, c.Tenant, c.Subject, c.Name
 	e.App, e.Member, e.Client, e.Capture = c.App, c.Member, c.Client, string(c.Capture)
-	e.Operation, e.APIVersion, e.Deployment, e.Stream = c.Operation, c.APIVersion, c.Deployment, c.Stream
+	e.Operation, e.APIVersion, e.Deployment, e.Asked, e.Stream = c.Operation, c.APIVersion, c.Deployment, c.Asked, c.Stream
 	e.Decision, e.Backend, e.Correlation = c.Decision, c.Backend, c.Correlation
 	e.RequestBytes, e.RequestCommitment, e.RequestRedacted = c.Request.Bytes, c.Request.Commitment, c.Request.Redacted
 	e.requestPieces = c.Request.Pieces
@@ -164,4 +165,8 @@ func (e *Entry) addResult(r ledger.Result) {
 	}
 	e.ResponseBytes, e.ResponseCommitment, e.ResponseRedacted = r.Response.Bytes, r.Response.Commitment, r.Response.Redacted
 	e.responsePieces = r.Response.Pieces
+	if r.Request.Bytes > 0 { // of a realtime session
+		e.RequestBytes, e.RequestCommitment, e.RequestRedacted = r.Request.Bytes, r.Request.Commitment, r.Request.Redacted
+		e.requestPieces = r.Request.Pieces
+	}
 }

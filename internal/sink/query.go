@@ -36,7 +36,7 @@ func OpenReader(ctx context.Context, file string) (*Reader, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	return &Reader{db: db, file: file, cols: Columns()}, nil
+	return &Reader{db: db, file: file, cols: columnsOf(have)}, nil
 }
 
 // batchSize is how many calls ReadLog inserts at once.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver: pure Go, so that the binary stays static
@@ -16,7 +17,10 @@ import (
 
 // SchemaVersion is that of the database, in its user_version. A later build
 // adds columns and raises it; a database of a later version is refused.
-const SchemaVersion = 1
+//
+//	1  the first
+//	2  the column asked
+const SchemaVersion = 2
 
 // applicationID marks the file as ours: "OSTL".
 const applicationID = 0x4F53544C
@@ -98,10 +102,19 @@ func (s *SQLite) create(ctx context.Context) error {
 	if err != nil || have == SchemaVersion {
 		return err
 	}
-	if _, err := s.db.ExecContext(ctx, schema(s.cols)); err != nil {
+	text := schema(s.cols)
+	if have == 1 {
+		text = fmt.Sprintf("BEGIN IMMEDIATE; ALTER TABLE calls ADD COLUMN asked TEXT; PRAGMA user_version = %d; COMMIT;", SchemaVersion)
+	}
+	if _, err := s.db.ExecContext(ctx, text); err != nil {
 		return unavailable(s.file, err)
 	}
 	return nil
+}
+
+// columnsOf are those that a database of the version has.
+func columnsOf(version int) []Column {
+	return slices.DeleteFunc(Columns(), func(c Column) bool { return version < 2 && c.Name == "asked" })
 }
 
 // schema is the whole database, in one transaction.

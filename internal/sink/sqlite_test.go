@@ -147,6 +147,38 @@ func TestUpsert(t *testing.T) {
 	}
 }
 
+// TestOlderDatabase: one of version 1, without the column asked, is read as it
+// is, and gets the column from the sink that opens it.
+func TestOlderDatabase(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "calls.db")
+	r := rand.New(rand.NewPCG(5, 6))
+	older, later := randomEntry(r, 1), randomEntry(r, 2)
+	older.Asked, later.Asked = "", "smart"
+	s := openSQLite(t, file)
+	if err := s.Write(t.Context(), "log", []Entry{older}, Cursor{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.ExecContext(t.Context(), "ALTER TABLE calls DROP COLUMN asked; PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := rows(t, file, Filter{}, 0); len(got) != 1 || got[0].ID != older.ID {
+		t.Errorf("read as version 1: %+v", got)
+	}
+	for range 2 {
+		s = openSQLite(t, file)
+		if err := s.Write(t.Context(), "log", []Entry{later}, Cursor{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := map[string]string{}
+	for _, e := range rows(t, file, Filter{}, 0) {
+		asked[e.ID] = e.Asked
+	}
+	if len(asked) != 2 || asked[older.ID] != "" || asked[later.ID] != "smart" {
+		t.Errorf("%v", asked)
+	}
+}
+
 func TestForeignAndLaterDatabasesAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }

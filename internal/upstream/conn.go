@@ -22,7 +22,6 @@ type conn struct {
 	net   net.Conn
 	limit limiter
 	r     *bufio.Reader
-	w     *bufio.Writer
 	since time.Time // idle since then
 }
 
@@ -90,19 +89,20 @@ func (c *conn) exchange(req *http.Request) (*http.Response, error) {
 // send writes the request.
 func (c *conn) send(req *http.Request) error {
 	defer closeBody(req)
-	c.head(req)
+	w := c.t.writer(c.net)
+	defer c.t.writers.Put(w)
+	head(w, req)
 	if req.Body != nil && req.Body != http.NoBody {
-		if err := c.content(req); err != nil {
+		if err := content(w, req); err != nil {
 			return err
 		}
 	}
-	return c.w.Flush()
+	return w.Flush()
 }
 
 // head writes the request's line and header; check has seen them. The errors
 // of a bufio.Writer stay until Flush.
-func (c *conn) head(req *http.Request) {
-	w := c.w
+func head(w *bufio.Writer, req *http.Request) {
 	write := func(parts ...string) {
 		for _, s := range parts {
 			_, _ = w.WriteString(s)
@@ -145,9 +145,9 @@ func hasContent(method string) bool {
 }
 
 // content writes a body of the length that was promised, or in chunks.
-func (c *conn) content(req *http.Request) error {
+func content(w *bufio.Writer, req *http.Request) error {
 	if req.ContentLength > 0 {
-		n, err := io.Copy(c.w, io.LimitReader(req.Body, req.ContentLength))
+		n, err := io.Copy(w, io.LimitReader(req.Body, req.ContentLength))
 		if err == nil && n < req.ContentLength {
 			err = fault.New(fault.Internal, "the request's body is shorter than its length")
 		}
@@ -157,12 +157,12 @@ func (c *conn) content(req *http.Request) error {
 	for {
 		n, err := req.Body.Read(buf)
 		if n > 0 {
-			if _, err := fmt.Fprintf(c.w, "%x\r\n%s\r\n", n, buf[:n]); err != nil {
+			if _, err := fmt.Fprintf(w, "%x\r\n%s\r\n", n, buf[:n]); err != nil {
 				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			_, err = c.w.WriteString("0\r\n\r\n")
+			_, err = w.WriteString("0\r\n\r\n")
 			return err
 		}
 		if err != nil {

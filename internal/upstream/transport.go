@@ -17,6 +17,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -46,6 +47,8 @@ type Transport struct {
 
 	mu   sync.Mutex
 	idle map[target][]*conn // the last one used last
+
+	writers sync.Pool // of *bufio.Writer
 }
 
 // target is where connections lead.
@@ -57,6 +60,7 @@ const (
 	defaultIdle   = 256
 	defaultKeep   = 90 * time.Second
 	bufferSize    = 8 << 10
+	readSize      = 4 << 10 // a body's larger reads pass it by
 )
 
 // RoundTrip sends the request and reads the answer's header. The caller reads
@@ -147,9 +151,18 @@ func (t *Transport) dial(ctx context.Context, where target) (*conn, error) {
 		}
 	}
 	c.limit.r = c.net
-	c.r = bufio.NewReaderSize(&c.limit, bufferSize)
-	c.w = bufio.NewWriterSize(c.net, bufferSize)
+	c.r = bufio.NewReaderSize(&c.limit, readSize)
 	return c, nil
+}
+
+// writer takes a buffer for the sending of one request: a connection needs none
+// for the rest of the call.
+func (t *Transport) writer(to io.Writer) *bufio.Writer {
+	if w, ok := t.writers.Get().(*bufio.Writer); ok {
+		w.Reset(to)
+		return w
+	}
+	return bufio.NewWriterSize(to, bufferSize)
 }
 
 func (t *Transport) secure(ctx context.Context, raw net.Conn, where target) (net.Conn, error) {
