@@ -1,136 +1,231 @@
 package bench
 
 import (
-	"bufio"
+	"cmp"
+	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
 
 // BenchmarkProxy puts proxies on one core, and what loads and answers them on
-// another: 64 connections of wrk for whole answers, and 20 and 200 streams of
-// 200 events that come every 5 ms. Ours has everything on: a token, a policy,
-// and a durable ledger with intents. Compare the ratios to reverseproxy of one
-// run: go test -run '^$' -bench Proxy -benchtime 1x -count 4 ./bench.
+// another: wrk for whole answers, and streams of 200 events that come every
+// 5 ms. Ours has everything on: a token, a policy, limits, and a durable ledger
+// with intents.
+//
+// All run at once and are loaded in turn, round by round, so that whatever else
+// the machine does meets all of them alike; what is reported are medians, and
+// x-unit is the median of each round's ratio to the bare
+// httputil.ReverseProxy of that round. It runs for about ten minutes:
+//
+//	make build && go test -run '^$' -bench Proxy -benchtime 1x -timeout 1h ./bench
+//
+// BENCH_ROUNDS (5) is how many rounds. BENCH_ONLY names the proxies to run, and
+// BENCH_PHASES the loads, with commas. BENCH_BUILDS compares other builds of
+// ours with each other, as name=path with commas. BENCH_PROFILE=DIR keeps CPU profiles of ours there;
+// taking them costs CPU time, so such a run compares nothing.
+// BENCH_PORTKEY=DIR is a directory with Portkey's node_modules; without it npm
+// installs them.
 func BenchmarkProxy(b *testing.B) {
-	if _, err := exec.LookPath("taskset"); err != nil {
-		b.Skip("NOT MEASURED: taskset (util-linux) is not in PATH")
+	for _, tool := range []string{"taskset", "wrk"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			b.Skipf("NOT MEASURED: %s is not in PATH", tool)
+		}
 	}
-	dir := b.TempDir()
-	stub := freePort(b)
-	start(b, "1", []string{"BENCH_ROLE=stub", "BENCH_LISTEN=" + stub, "GOMAXPROCS=1"}, os.Args[0])
-	waitFor(b, stub)
-	l := newLogin(b, dir)
-	for _, p := range proxies(stub, dir, l) {
+	pin(b, "1")
+	b.Cleanup(func() { pin(b, fmt.Sprintf("0-%d", runtime.NumCPU()-1)) })
+	r := &rig{dir: b.TempDir(), stub: freePort(b)}
+	start(b, "1", []string{"BENCH_ROLE=stub", "BENCH_LISTEN=" + r.stub, "GOMAXPROCS=1"}, os.Args[0])
+	waitFor(b, r.stub)
+	r.login = newLogin(b, r.dir)
+	r.startAll(b)
+	for _, phase := range phases {
+		if among("BENCH_PHASES", phase.name) {
+			r.measure(b, phase)
+		}
+	}
+	for _, p := range r.running {
 		b.Run(p.name, func(b *testing.B) {
-			if p.program != "" {
-				if _, err := exec.LookPath(p.program); err != nil {
-					b.Skipf("NOT MEASURED: %s is not installed", p.program)
-				}
+			for b.Loop() {
+				p.report(b, r.running[0])
 			}
-			listen := freePort(b)
-			cmd := p.start(b, listen)
-			waitFor(b, listen)
-			pids := family(b, cmd.Process.Pid)
-			b.Run("whole/64", func(b *testing.B) { wrk(b, listen, l.token, dir, pids) })
-			for _, n := range []int{20, 200} {
-				b.Run("stream/"+strconv.Itoa(n), func(b *testing.B) { streams(b, listen, l.token, n, pids) })
-			}
+			b.ReportMetric(0, "ns/op")
 		})
 	}
+	b.Run("sync", func(b *testing.B) { measureSync(b, r.dir) })
 }
 
-// proxy is one that is compared.
-type proxy struct {
-	name, program string
-	start         func(b *testing.B, listen string) *exec.Cmd
+// pin puts this process, and what it starts from now on, on some cores.
+func pin(b *testing.B, cores string) {
+	b.Helper()
+	//nolint:usetesting // the benchmark's own context is over in its cleanup
+	out, err := exec.CommandContext(context.Background(), "taskset", "-a", "-p", "-c", cores, strconv.Itoa(os.Getpid())).CombinedOutput()
+	if err != nil {
+		b.Skipf("NOT MEASURED: cannot keep to cores %s: %v %s", cores, err, out)
+	}
 }
 
-func proxies(stub, dir string, l login) []proxy {
-	write := func(b *testing.B, name, text string) string {
-		b.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+// among says whether a variable's list has the name; an empty one has all.
+func among(variable, name string) bool {
+	list := os.Getenv(variable)
+	return list == "" || slices.Contains(strings.Split(list, ","), name)
+}
+
+// phase is one kind of load.
+type phase struct {
+	name string
+	once bool // a round is enough: memory is what counts
+	load func(b *testing.B, r *rig, p *running) (map[string]float64, error)
+}
+
+var phases = []phase{
+	{"whole64", false, func(b *testing.B, r *rig, p *running) (map[string]float64, error) { return wrk(b, r, p, 64, 2) }},
+	{"whole1", false, func(b *testing.B, r *rig, p *running) (map[string]float64, error) { return wrk(b, r, p, 1, 1) }},
+	{"stream20", false, func(b *testing.B, r *rig, p *running) (map[string]float64, error) { return streams(b, r, p, 20) }},
+	{"stream200", false, func(b *testing.B, r *rig, p *running) (map[string]float64, error) { return streams(b, r, p, 200) }},
+	{"open1000", true, func(b *testing.B, r *rig, p *running) (map[string]float64, error) { return openStreams(b, r, p, 1000) }},
+}
+
+// rig is what the proxies stand between.
+type rig struct {
+	dir, stub string
+	login     login
+	running   []*running
+}
+
+// running is a proxy that runs, and what was measured of it, by phase and unit.
+type running struct {
+	proxy
+	listen string
+	pids   []int
+	found  map[string][]float64
+}
+
+func (r *rig) startAll(b *testing.B) {
+	for _, p := range r.proxies(b) {
+		if !among("BENCH_ONLY", p.name) {
+			continue
+		}
+		if _, err := exec.LookPath(cmp.Or(p.program, "taskset")); err != nil {
+			b.Logf("NOT MEASURED: %s is not installed", p.program)
+			continue
+		}
+		listen := r.stub
+		var pids []int
+		if p.start != nil {
+			listen = freePort(b)
+			cmd := p.start(b, listen)
+			if cmd == nil {
+				continue // it has said why
+			}
+			waitFor(b, listen)
+			pids = family(b, cmd.Process.Pid)
+		}
+		r.running = append(r.running, &running{proxy: p, listen: listen, pids: pids, found: map[string][]float64{}})
+	}
+}
+
+// measure loads each proxy in turn, round by round. A round before the first
+// only warms them up.
+func (r *rig) measure(b *testing.B, phase phase) {
+	rounds, err := strconv.Atoi(cmp.Or(os.Getenv("BENCH_ROUNDS"), "5"))
+	if err != nil {
+		b.Fatal("BENCH_ROUNDS: ", err)
+	}
+	left, round := slices.Clone(r.running), -1
+	if phase.once {
+		rounds, round = 1, 0
+		for _, p := range left {
+			forgetPeak(p.pids)
+		}
+	}
+	for ; round < rounds; round++ {
+		left = slices.DeleteFunc(left, func(p *running) bool { return !r.load(b, phase, p, round >= 0) })
+	}
+	for _, p := range left {
+		if len(p.pids) > 0 {
+			p.found[phase.name+"-MiB"] = []float64{resident(p.pids)}
+		}
+		for unit, values := range p.found {
+			if strings.HasPrefix(unit, phase.name+"-") {
+				progress("%s %s %.4g", p.name, unit, median(values))
+			}
+		}
+	}
+}
+
+// progress is told at once: the benchmark's own lines come after minutes.
+func progress(format string, args ...any) { _, _ = fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// load loads one proxy. One that cannot bear it is left out from then on.
+func (r *rig) load(b *testing.B, phase phase, p *running, counts bool) bool {
+	found, err := phase.load(b, r, p)
+	switch {
+	case err != nil:
+		progress("NOT MEASURED: %s, %s: %v", phase.name, p.name, err)
+		return false
+	case !counts:
+		forgetPeak(p.pids)
+		return true
+	}
+	for unit, v := range found {
+		unit = phase.name + "-" + unit
+		p.found[unit] = append(p.found[unit], v)
+	}
+	return true
+}
+
+// report gives medians, and of CPU time the ratio to the unit.
+func (p *running) report(b *testing.B, unit *running) {
+	for name, values := range p.found {
+		b.ReportMetric(median(values), name)
+		base := unit.found[name]
+		if strings.Contains(name, "-cpu-µs") && p != unit && len(base) == len(values) {
+			ratios := make([]float64, len(values))
+			for i := range values {
+				ratios[i] = values[i] / base[i]
+			}
+			b.ReportMetric(median(ratios), name+"-x-unit")
+		}
+	}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// measureSync is what one sync of a ledger's block costs on this disk.
+func measureSync(b *testing.B, dir string) {
+	f, err := os.Create(filepath.Join(dir, "sync"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	block := make([]byte, 1<<10)
+	var took []float64
+	for range 500 {
+		begin := time.Now()
+		if _, err := f.Write(block); err != nil {
 			b.Fatal(err)
 		}
-		return path
+		if err := f.Sync(); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, float64(time.Since(begin).Microseconds()))
 	}
-	return []proxy{
-		{"reverseproxy", "", func(b *testing.B, listen string) *exec.Cmd {
-			return start(b, "0", []string{"BENCH_ROLE=reverseproxy", "BENCH_LISTEN=" + listen, "BENCH_TARGET=http://" + stub, "GOMAXPROCS=1"}, os.Args[0])
-		}},
-		{"ostiary", "", func(b *testing.B, listen string) *exec.Cmd {
-			conf := write(b, "ostiary.yaml", fmt.Sprintf(gatewayConfig, listen, tenant, l.url, l.ca, stub, filepath.Join(dir, "ledger"+strings.ReplaceAll(listen, ":", "-"))))
-			return start(b, "0", []string{"GOMAXPROCS=1", "BENCH_KEY=none"}, built(b, "ostiary"), "gateway", "--config", conf, "--log-level", "error")
-		}},
-		{"nginx", "nginx", func(b *testing.B, listen string) *exec.Cmd {
-			conf := write(b, "nginx.conf", fmt.Sprintf(nginxConfig, dir, stub, listen))
-			return start(b, "0", nil, "nginx", "-c", conf, "-e", "stderr")
-		}},
-		{"haproxy", "haproxy", func(b *testing.B, listen string) *exec.Cmd {
-			conf := write(b, "haproxy.cfg", fmt.Sprintf(haproxyConfig, listen, stub))
-			return start(b, "0", nil, "haproxy", "-f", conf)
-		}},
-		{"caddy", "caddy", func(b *testing.B, listen string) *exec.Cmd {
-			conf := write(b, "Caddyfile", fmt.Sprintf(caddyConfig, listen, stub))
-			env := []string{"GOMAXPROCS=1", "HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "XDG_DATA_HOME=" + dir}
-			return start(b, "0", env, "caddy", "run", "--config", conf, "--adapter", "caddyfile")
-		}},
+	for b.Loop() {
+		b.ReportMetric(median(took), "µs-p50")
 	}
+	b.ReportMetric(0, "ns/op")
 }
-
-const (
-	gatewayConfig = `gateway:
-  listen: %q
-  entra:
-    - {tenant: %q, authority: %q, ca: %q}
-  workloads:
-    - name: bench
-      subjects: ["*"]
-      grants: [{deployments: ["gpt-4o"], operations: ["chat/completions"]}]
-  backends:
-    - {name: stub, url: "http://%s", kind: azure, api_key: "env:BENCH_KEY"}
-  ledger: {directory: %q}
-`
-	nginxConfig = `daemon off; worker_processes 1; pid %[1]s/nginx.pid; error_log stderr crit;
-events { worker_connections 2048; }
-http { access_log off; keepalive_requests 1000000; upstream u { server %[2]s; keepalive 256; keepalive_requests 1000000; }
-  server { listen %[3]s; location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off; } } }
-`
-	caddyConfig = `{
-  admin off
-  auto_https off
-  skip_install_trust
-}
-http://%s {
-  reverse_proxy %s {
-    flush_interval -1
-  }
-}
-`
-	haproxyConfig = `global
-  maxconn 4000
-  nbthread 1
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  http-reuse always
-listen l
-  bind %s
-  server s %s maxconn 4000
-`
-)
 
 // start runs a process on one core and ends it with the benchmark.
 func start(b *testing.B, core string, env []string, program string, args ...string) *exec.Cmd {
@@ -148,7 +243,7 @@ func start(b *testing.B, core string, env []string, program string, args ...stri
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 		if b.Failed() {
-			b.Log(program, said.String())
+			b.Log(program, said.String()[:min(said.Len(), 2<<10)])
 		}
 	})
 	return cmd
@@ -165,113 +260,4 @@ func family(b *testing.B, pid int) []int {
 		}
 	}
 	return all
-}
-
-func cpuOf(b *testing.B, pids []int) (sum time.Duration) {
-	b.Helper()
-	for _, pid := range pids {
-		sum += processCPU(b, pid)
-	}
-	return sum
-}
-
-var residentLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
-// resident is the most memory that a process had, in MiB.
-func resident(pids []int) (most float64) {
-	for _, pid := range pids {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if m := residentLine.FindSubmatch(status); m != nil {
-			kib, _ := strconv.ParseFloat(string(m[1]), 64)
-			most = max(most, kib/1024)
-		}
-	}
-	return most
-}
-
-const path = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
-
-var (
-	rateLine    = regexp.MustCompile(`(\d+) requests in`)
-	latencyLine = regexp.MustCompile(`(50|99)%\s+([\d.]+)(us|ms|s)`)
-	badLine     = regexp.MustCompile(`(?m)^\s*(Non-2xx|Socket errors).*$`)
-)
-
-// wrk loads with whole calls for ten seconds.
-func wrk(b *testing.B, listen, token, dir string, pids []int) {
-	if _, err := exec.LookPath("wrk"); err != nil {
-		b.Skip("NOT MEASURED: wrk is not installed")
-	}
-	script := filepath.Join(dir, "wrk.lua")
-	text := fmt.Sprintf("wrk.method='POST'\nwrk.body=[==[%s]==]\nwrk.headers['Content-Type']='application/json'\nwrk.headers['Authorization']='Bearer %s'\n", requestBody(false), token)
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	run := func(seconds int) string {
-		out, err := exec.CommandContext(b.Context(), "taskset", "-c", "1", "wrk", "-t1", "-c64", "--latency", fmt.Sprintf("-d%ds", seconds), "-s", script, "http://"+listen+path).CombinedOutput()
-		if err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
-	}
-	run(1)
-	for b.Loop() {
-		before := cpuOf(b, pids)
-		out := run(10)
-		spent := cpuOf(b, pids) - before
-		if bad := badLine.FindString(out); bad != "" {
-			b.Fatal(bad)
-		}
-		n, _ := strconv.ParseFloat(rateLine.FindStringSubmatch(out)[1], 64)
-		b.ReportMetric(n/10, "req/s")
-		b.ReportMetric(float64(spent.Microseconds())/n, "cpu-µs/req")
-		for _, m := range latencyLine.FindAllStringSubmatch(out, -1) {
-			v, _ := strconv.ParseFloat(m[2], 64)
-			b.ReportMetric(v*map[string]float64{"us": 1e-3, "ms": 1, "s": 1e3}[m[3]], "p"+m[1]+"-ms")
-		}
-	}
-	b.ReportMetric(resident(pids), "MiB-max-rss")
-	b.ReportMetric(0, "ns/op")
-}
-
-// streams reads n streams at once to their ends.
-func streams(b *testing.B, listen, token string, n int, pids []int) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: n, DisableCompression: true}}
-	defer client.CloseIdleConnections()
-	for b.Loop() {
-		before := cpuOf(b, pids)
-		var wg sync.WaitGroup
-		for range n {
-			wg.Go(func() {
-				req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "http://"+listen+path, strings.NewReader(requestBody(true)))
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				req.Header.Set("Content-Type", "application/json")
-				req.Header.Set("Authorization", "Bearer "+token)
-				resp, err := client.Do(req)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				defer func() { _ = resp.Body.Close() }()
-				got := 0
-				for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-					if strings.HasPrefix(lines.Text(), "data: ") {
-						got++
-					}
-				}
-				if got < events {
-					rest, _ := io.ReadAll(resp.Body)
-					b.Errorf("%d events, status %d %s", got, resp.StatusCode, rest)
-				}
-			})
-		}
-		wg.Wait()
-		spent := cpuOf(b, pids) - before
-		b.ReportMetric(float64(spent.Nanoseconds())/1000/float64(n*(events+3)), "cpu-µs/event")
-	}
-	b.ReportMetric(resident(pids), "MiB-max-rss")
-	b.ReportMetric(0, "ns/op")
 }

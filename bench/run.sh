@@ -5,5 +5,5 @@ set -eu
 uname -sm
 nproc
 go version
-go test -run '^$' -bench . -benchtime 10x ./bench
+go test -run '^$' -bench . -benchtime 10x -timeout 1h ./bench
 go test -run '^$' -bench . -benchmem ./internal/ledger ./internal/gateway ./internal/channel

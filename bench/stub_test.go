@@ -49,15 +49,17 @@ const (
 	answerSize  = 1535
 	events      = 200
 	eventPause  = 5 * time.Millisecond
+	slowPause   = 200 * time.Millisecond
 	streamEvent = "data: {\"choices\":[{\"content_filter_results\":{},\"delta\":{\"content\":\" word\"},\"finish_reason\":null,\"index\":0,\"logprobs\":null}],\"created\":1725000000,\"id\":\"chatcmpl-x\",\"model\":\"gpt-4o-2024-08-06\",\"object\":\"chat.completion.chunk\",\"system_fingerprint\":\"fp_x\"}\n\n"
 )
 
-func requestBody(stream bool) string {
+// requestBody asks for a stream of a pace, fast or slow; empty: a whole answer.
+func requestBody(pace string) string {
 	body := `{"messages":[{"role":"user","content":"What is Ockham's Razor?"}],"max_tokens":100`
-	if stream {
+	if pace != "" {
 		body += `,"stream":true,"stream_options":{"include_usage":true}`
 	}
-	return body + `,"user":"` + strings.Repeat("x", requestSize-len(body)-len(`,"user":""}`)) + `"}`
+	return body + `,"user":"` + pace + strings.Repeat("x", requestSize-len(body)-len(pace)-len(`,"user":""}`)) + `"}`
 }
 
 // stubHandler answers at once, or streams chunks with a pause between.
@@ -77,10 +79,18 @@ func stubHandler() http.Handler {
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		control := http.NewResponseController(w)
+		pause := eventPause
+		if bytes.Contains(body, []byte(`"user":"slow`)) {
+			pause = slowPause
+		}
 		for range events {
 			_, _ = io.WriteString(w, streamEvent)
 			_ = control.Flush()
-			time.Sleep(eventPause)
+			select {
+			case <-time.After(pause):
+			case <-r.Context().Done():
+				return
+			}
 		}
 		_, _ = io.WriteString(w, "data: {\"choices\":[],\"usage\":{\"completion_tokens\":200,\"prompt_tokens\":15,\"total_tokens\":215}}\n\n")
 		_, _ = io.WriteString(w, "data: {\"choices\":[]}\n\ndata: [DONE]\n\n")

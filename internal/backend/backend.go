@@ -159,10 +159,11 @@ func (b *Backend) request(ctx context.Context, r Request) (*http.Request, error)
 	if inBody && r.Deployment != "" && r.Deployment != r.Peeked.Model {
 		edits = append(slices.Clip(edits), openai.ModelEdit(r.Peeked, r.Deployment))
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Route.Method, target.String(), http.NoBody)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "the request cannot be forwarded").Because(err)
-	}
+	// What http.NewRequest would do after it had parsed the URL once more; what
+	// must not be written to a connection, the transport refuses.
+	req := (&http.Request{
+		Method: r.Route.Method, URL: &target, Host: target.Host, Body: http.NoBody, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
 	if len(r.Body) > 0 {
 		var body io.Reader
 		body, req.ContentLength = openai.Splice(r.Body, edits...)

@@ -63,9 +63,9 @@ func requestHeader(from http.Header) http.Header {
 		"Ocp-Apim-Subscription-Key", "X-Ms-Authorization-Auxiliary",
 		"Expect", "Content-Length", "Host", "X-Http-Method-Override",
 	} {
-		h.Del(name)
+		delete(h, name)
 	}
-	h.Set("Accept-Encoding", "identity")
+	h["Accept-Encoding"] = []string{"identity"}
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = []string{""} // or net/http would add its own
 	}

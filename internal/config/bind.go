@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/internal/fault"
 )
@@ -186,12 +187,19 @@ func gloss(doc string) string {
 	return ": " + doc
 }
 
-// showable is a key as people write keys. Anything else may be a value that
-// lost its place, and is not repeated.
-var showable = regexp.MustCompile(`^[\pL_][\pL\pN_. /-]{0,63}$`)
+// showable is a key as people write keys: a letter or _, then up to 63 letters,
+// digits, _, dots, blanks, / and -. Anything else may be a value that lost its
+// place, and is not repeated.
+func showable(key string) bool {
+	first, _ := utf8.DecodeRuneInString(key)
+	other := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("_. /-", r)
+	}
+	return (unicode.IsLetter(first) || first == '_') && utf8.RuneCountInString(key) <= 64 && !strings.ContainsFunc(key, other)
+}
 
 func quoteKey(key string) string {
-	if !showable.MatchString(key) {
+	if !showable(key) {
 		return "(not shown)"
 	}
 	return `"` + key + `"`

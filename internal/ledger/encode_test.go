@@ -113,7 +113,7 @@ func FuzzEncode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string, n, seconds int64, zone int) {
 		at := time.Unix(seconds, n&(1<<29-1)).In(time.FixedZone("", zone%86400))
 		same(t, "fuzzed", Record{
-			Version: int(int32(n)), Kind: Kind(s), ID: s, Time: at, //nolint:gosec // any bits will do
+			Version: int(int32(n)), Kind: Kind(s), ID: s, Time: at,
 			Call: &Call{Received: at, Name: s, Decision: s, Request: Body{Bytes: n, Commitment: s}},
 			Result: &Result{FirstByte: at, FirstToken: at, End: at, FinishReasons: []string{s}, ContentFilter: map[string]string{s: s},
 				Usage: Usage{Prompt: n}, Cost: &Cost{Micros: n, Currency: s}, Model: s},

@@ -36,25 +36,35 @@ type details struct {
 	Reasoning count `json:"reasoning_tokens"`
 }
 
+// usageFields are what the APIs call them.
+type usageFields struct {
+	Prompt            count   `json:"prompt_tokens"`
+	Completion        count   `json:"completion_tokens"`
+	Input             count   `json:"input_tokens"`
+	Output            count   `json:"output_tokens"`
+	Total             count   `json:"total_tokens"`
+	Reasoning         count   `json:"reasoning_tokens"` // some models put it here
+	PromptDetails     details `json:"prompt_tokens_details"`
+	InputDetails      details `json:"input_tokens_details"`
+	CompletionDetails details `json:"completion_tokens_details"`
+	OutputDetails     details `json:"output_tokens_details"`
+	RealtimeDetails   details `json:"input_token_details"` // as realtime events write it
+}
+
 // parseUsage reads a usage object of any of the APIs; false for null and for
 // what is no object.
 func parseUsage(raw []byte) (Usage, bool) {
-	var u struct {
-		Prompt            count   `json:"prompt_tokens"`
-		Completion        count   `json:"completion_tokens"`
-		Input             count   `json:"input_tokens"`
-		Output            count   `json:"output_tokens"`
-		Total             count   `json:"total_tokens"`
-		Reasoning         count   `json:"reasoning_tokens"` // some models put it here
-		PromptDetails     details `json:"prompt_tokens_details"`
-		InputDetails      details `json:"input_tokens_details"`
-		CompletionDetails details `json:"completion_tokens_details"`
-		OutputDetails     details `json:"output_tokens_details"`
-		RealtimeDetails   details `json:"input_token_details"` // as realtime events write it
+	u, ok := quickUsage(raw)
+	if !ok {
+		u = usageFields{}
+		if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &u) != nil {
+			return Usage{}, false
+		}
 	}
-	if len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &u) != nil {
-		return Usage{}, false
-	}
+	return u.usage()
+}
+
+func (u *usageFields) usage() (Usage, bool) {
 	usage := Usage{
 		Prompt:     int64(max(u.Prompt, u.Input)),
 		Completion: int64(max(u.Completion, u.Output)),
