@@ -13,10 +13,19 @@ import (
 	"github.com/ostiary/ostiary/internal/config"
 )
 
-// The configuration in the cloud-init file is right, and its commands are of
-// this product.
+// The configuration in every cloud-init file is right.
 func TestCloudInit(t *testing.T) {
-	data, err := os.ReadFile("../deploy/cloud-init/inlet.yaml")
+	files, _ := filepath.Glob("../deploy/cloud-init/*.yaml")
+	if len(files) < 3 {
+		t.Errorf("only %v", files)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) { checkCloudInit(t, name) })
+	}
+}
+
+func checkCloudInit(t *testing.T, name string) {
+	data, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/ostiary/ostiary/internal/authority"
 	"github.com/ostiary/ostiary/internal/httpd"
-	"github.com/ostiary/ostiary/internal/ledger"
 	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/pki"
 	"github.com/ostiary/ostiary/internal/portal"
@@ -72,7 +70,7 @@ func found(t *testing.T, name string, log *slog.Logger) *project {
 func foundFor(t *testing.T, name string, log *slog.Logger, life time.Duration) *project {
 	t.Helper()
 	dir := t.TempDir()
-	issuance, err := ledger.OpenLog(ledger.LogConfig{Directory: filepath.Join(dir, "issuance")})
+	issuance, err := authority.OpenIssuance(dir, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,8 +76,10 @@ const strangerID = "0c9a7a55-3f43-4b0e-a8a1-5d1f8a0b9e11"
 func (w *twins) emulator() (*emulator.Emulator, string) {
 	w.t.Helper()
 	settings := emulator.Settings{
-		State:     w.state,
-		Accounts:  []emulator.Account{{Name: "ostiary-demo", OpenAIUsers: []string{"sample-app"}}},
+		State: w.state,
+		Accounts: []emulator.Account{{Name: "ostiary-demo", OpenAIUsers: []string{"sample-app"}, Deployments: []emulator.Deployment{
+			{Name: "gpt-4o-mini"}, {Name: "text-embedding-3-small"}, {Name: "gpt-35-turbo-instruct"}, {Name: "dall-e-3"}, {Name: "tts"},
+		}}},
 		Directory: emulator.Directory{Apps: []emulator.App{{Name: "sample-app", ClientID: sampleID}, {Name: "stranger", ClientID: strangerID}}},
 	}
 	e, err := emulator.New(emulator.Config{
@@ -196,7 +198,7 @@ const gatewayYAML = `gateway:
       url: https://%[7]s
       ca: %[2]s/ca.pem
       api_key: file:%[2]s/ostiary-demo.key
-      deployments: [gpt-4o-mini, text-embedding-3-small, ghost, filtered, "throttled*"]
+      deployments: [gpt-4o-mini, text-embedding-3-small, gpt-35-turbo-instruct, dall-e-3, tts, ghost, filtered, "throttled*"]
   ledger:
     directory: %[2]s/ledger
 `

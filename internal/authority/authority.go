@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/secret"
 )
 
 // Bounds and defaults of what the authority hands out.
@@ -38,20 +40,14 @@ const (
 // open; the relay reads it.
 const ServiceAttribute = "service"
 
-// Log is the tamper-evident log of what was signed; Append returns once the
-// record is durable.
-type Log interface {
-	Append(ctx context.Context, payloads ...[]byte) (uint64, error)
-	Close() error
-}
-
 // Config says what an authority is.
 type Config struct {
 	Project   string        // a label; required
-	Directory string        // keeps ca.pem, ca.key and authority.db; required
+	Directory string        // keeps ca.pem, ca.key and, without Database, authority.db; required
 	Address   string        // host:port by which nodes reach it; goes into tickets
 	Life      time.Duration // of certificates; 0 means DefaultLife
-	Issuance  Log           // required
+	Issuance  Log           // required; OpenIssuance
+	Database  secret.String // URL of a PostgreSQL that several may share; empty means SQLite in Directory
 	Logger    *slog.Logger  // nil discards
 	Now       func() time.Time
 }
@@ -85,17 +81,13 @@ func New(cfg Config) (*Authority, error) {
 	if err := os.MkdirAll(cfg.Directory, 0o700); err != nil {
 		return nil, err
 	}
-	ca, err := pki.LoadOrCreateCA(cfg.Directory, "Ostiary project "+cfg.Project, cfg.Project)
+	db, err := open(context.Background(), cfg)
 	if err != nil {
 		return nil, err
 	}
-	if !permits(ca, cfg.Project) {
-		return nil, fault.New(fault.Invalid, "the root in this directory is of another project").At(cfg.Directory).
-			Fix("name the project it was made for, or choose an empty directory")
-	}
-	db, err := openStore(filepath.Join(cfg.Directory, "authority.db"))
+	ca, err := openRoot(context.Background(), cfg, db)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, db.db.Close())
 	}
 	a := &Authority{cfg: cfg, ca: ca, store: db, now: cfg.Now, log: cfg.Logger, closing: make(chan struct{})}
 	if a.now == nil {
@@ -110,13 +102,85 @@ func New(cfg Config) (*Authority, error) {
 	return a, nil
 }
 
-// Run waits for ctx to end and then lets nobody wait any more for a newer list
-// of revocations, so that the listener can close. Run it once, beside the
-// server.
+func open(ctx context.Context, cfg Config) (*store, error) {
+	if cfg.Database.Empty() {
+		return openSQLite(ctx, filepath.Join(cfg.Directory, "authority.db"), cfg.Issuance)
+	}
+	return openPostgres(ctx, cfg.Database, cfg.Issuance)
+}
+
+// openRoot reads the project's root, or makes it where the database is of no
+// project yet.
+func openRoot(ctx context.Context, cfg Config, db *store) (*pki.CA, error) {
+	known, err := db.root(ctx, db.db)
+	if err != nil {
+		return nil, db.failed(err)
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Directory, "ca.pem")); known != nil && errors.Is(err, fs.ErrNotExist) {
+		return nil, errOtherRoot.At(cfg.Directory)
+	}
+	ca, err := pki.LoadOrCreateCA(cfg.Directory, "Ostiary project "+cfg.Project, cfg.Project)
+	if err != nil {
+		return nil, err
+	}
+	if !permits(ca, cfg.Project) {
+		return nil, fault.New(fault.Invalid, "the root in this directory is of another project").At(cfg.Directory).
+			Fix("name the project it was made for, or choose an empty directory")
+	}
+	return ca, db.claim(ctx, pki.Fingerprint(ca.Certificate()))
+}
+
+// lookEvery is how often an authority that shares its database looks for what
+// others did in it. What is asked of it never waits for that: each answer looks
+// by itself. LISTEN would be quicker, and does not pass pools of connections.
+const lookEvery = 500 * time.Millisecond
+
+// Run keeps up with other authorities of the same database until ctx ends, and
+// then lets nobody wait any more for a newer list of revocations, so that the
+// listener can close. Run it once, beside the server.
 func (a *Authority) Run(ctx context.Context) error {
-	<-ctx.Done()
-	close(a.closing)
+	defer close(a.closing)
+	if a.cfg.Database.Empty() {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := a.look(ctx)
+		if err == nil {
+			err = a.store.settle(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("cannot keep up with the authority's database", "err", a.store.failed(err))
+		}
+	}
+}
+
+// look takes up the list of revocations that the database has.
+func (a *Authority) look(ctx context.Context) error {
+	p, err := a.store.list(ctx, a.store.db)
+	if err != nil {
+		return a.store.failed(err)
+	}
+	a.announce(p)
 	return nil
+}
+
+// Ready says why nobody is signed for at the moment: the database is away, or
+// tells another history than the issuance log.
+func (a *Authority) Ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := a.look(ctx); err != nil {
+		return err
+	}
+	return a.store.failed(a.store.settle(ctx))
 }
 
 func permits(ca *pki.CA, project string) bool {

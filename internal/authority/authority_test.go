@@ -19,6 +19,7 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/secret"
 )
 
 // memoryLog keeps what was issued, or fails.
@@ -31,13 +32,27 @@ type memoryLog struct {
 func (l *memoryLog) Append(_ context.Context, payloads ...[]byte) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil {
+		return 0, l.err
+	}
 	for _, p := range payloads {
 		l.records = append(l.records, string(p))
 	}
-	return uint64(len(l.records) - 1), l.err
+	return uint64(len(l.records) - 1), nil
 }
 
 func (l *memoryLog) Close() error { return nil }
+
+func (l *memoryLog) Each(visit func(uint64, []byte) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, r := range l.records {
+		if err := visit(uint64(i), []byte(r)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // fixture is an authority behind its real public door, with a clock to turn.
 type fixture struct {
@@ -46,14 +61,26 @@ type fixture struct {
 	log    *memoryLog
 	clock  atomic.Int64 // added to the time, in seconds
 	server *httptest.Server
+
+	database secret.String
+}
+
+// newDatabase makes what newFixture keeps its authority in: nil is SQLite.
+var newDatabase func(*testing.T) secret.String
+
+func (f *fixture) config() Config {
+	return Config{Project: "demo", Directory: f.dir, Issuance: f.log, Database: f.database, Now: func() time.Time {
+		return time.Now().Add(time.Duration(f.clock.Load()) * time.Second)
+	}}
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{dir: t.TempDir(), log: &memoryLog{}}
-	a, err := New(Config{Project: "demo", Directory: f.dir, Issuance: f.log, Now: func() time.Time {
-		return time.Now().Add(time.Duration(f.clock.Load()) * time.Second)
-	}})
+	if newDatabase != nil {
+		f.database = newDatabase(t)
+	}
+	a, err := New(f.config())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"encoding/base32"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -24,11 +25,10 @@ func (a *Authority) Enroll(ctx context.Context, req membership.EnrollRequest) (m
 	if err != nil {
 		return membership.Membership{}, err
 	}
-	m, err := a.store.redeem(ctx, sha256.Sum256([]byte(req.Code)), key, a.now(), a.name)
-	if err != nil {
+	if err := a.store.redeem(ctx, sha256.Sum256([]byte(req.Code)), key, a.now(), a.name); err != nil {
 		return membership.Membership{}, err
 	}
-	return a.issue(ctx, "enroll", m, key, public)
+	return a.issue(ctx, "enroll", key, public)
 }
 
 // name is the ticket's own choice, or a random one.
@@ -48,11 +48,7 @@ func (a *Authority) Renew(ctx context.Context, req membership.RenewRequest) (mem
 	if err != nil {
 		return membership.Membership{}, err
 	}
-	m, err := memberByKey(ctx, a.store.db, key)
-	if err != nil {
-		return membership.Membership{}, err
-	}
-	return a.issue(ctx, "renew", m, key, public)
+	return a.issue(ctx, "renew", key, public)
 }
 
 // Rotate gives a member a new key and revokes the old one, in one transaction.
@@ -67,13 +63,15 @@ func (a *Authority) Rotate(ctx context.Context, req membership.RotateRequest) (m
 	if err != nil {
 		return membership.Membership{}, err
 	}
-	if m, err := memberByKey(ctx, a.store.db, key); err == nil {
-		return a.issue(ctx, "rotate", m, key, public)
+	switch _, err := memberByKey(ctx, a.store.db, key); {
+	case err == nil:
+		return a.issue(ctx, "rotate", key, public)
+	case !errors.Is(err, errNoMember):
+		return membership.Membership{}, a.store.failed(err)
 	}
-	var m Member
-	err = a.publish(ctx, func(tx *sql.Tx, now time.Time) (record, error) {
-		var err error
-		if m, err = changeKey(ctx, tx, old, key); err != nil {
+	err = a.publish(ctx, func(ctx context.Context, tx *sql.Tx, now time.Time) (record, error) {
+		m, err := changeKey(ctx, tx, old, key)
+		if err != nil {
 			return record{}, err
 		}
 		err = addRevocation(ctx, tx, "key", revocation.Key(old), m.ID.String(), now)
@@ -82,7 +80,7 @@ func (a *Authority) Rotate(ctx context.Context, req membership.RotateRequest) (m
 	if err != nil {
 		return membership.Membership{}, err
 	}
-	return a.issue(ctx, "rotate", m, key, public)
+	return a.issue(ctx, "rotate", key, public)
 }
 
 // provenKey is the fingerprint of the old key, if its owner asks.
@@ -111,36 +109,43 @@ type record struct {
 	Reason     string            `json:"reason,omitempty"`
 }
 
-// write makes a record durable.
-func (a *Authority) write(ctx context.Context, r record) error {
+// note writes a record of what the transaction does.
+func (a *Authority) note(ctx context.Context, tx *sql.Tx, r record) error {
 	r.Version = 1
 	payload, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if _, err := a.cfg.Issuance.Append(ctx, payload); err != nil {
-		return fault.New(fault.Unavailable, "the issuance log cannot be written, so nothing is signed").Because(err)
-	}
-	return nil
+	return a.store.note(ctx, tx, payload)
 }
 
-// issue logs what will be signed, then signs: a certificate that is in no log
-// never leaves the authority.
-func (a *Authority) issue(ctx context.Context, kind string, m Member, key [32]byte, public any) (membership.Membership, error) {
-	if m.Revoked != nil {
-		return membership.Membership{}, fault.New(fault.Denied, "this member has been revoked").
-			Fix("ask the project's administrator; a new ticket makes a new member")
-	}
+// issue signs for the member that has the key. It logs what will be signed
+// first: a certificate that is in no log never leaves the authority.
+func (a *Authority) issue(ctx context.Context, kind string, key [32]byte, public any) (membership.Membership, error) {
 	now := a.now().UTC().Truncate(time.Second)
 	expires, serial := now.Add(a.cfg.Life), pki.NewSerial()
-	err := a.write(ctx, record{
-		Kind: kind, Time: now, ID: m.ID.String(), Attributes: m.Attributes, Key: key[:],
-		Serial: revocation.Serial(serial), Expires: &expires,
+	var m Member
+	err := a.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		if m, err = memberByKey(ctx, tx, key); err != nil {
+			return err
+		}
+		if m.Revoked != nil {
+			return fault.New(fault.Denied, "this member has been revoked").
+				Fix("ask the project's administrator; a new ticket makes a new member")
+		}
+		err = a.note(ctx, tx, record{
+			Kind: kind, Time: now, ID: m.ID.String(), Attributes: m.Attributes, Key: key[:],
+			Serial: revocation.Serial(serial), Expires: &expires,
+		})
+		if err != nil {
+			return err
+		}
+		return addCertificate(ctx, tx, revocation.Serial(serial), m.ID.String(), now, expires)
 	})
-	if err != nil {
-		return membership.Membership{}, err
+	if err == nil {
+		err = a.store.failed(a.store.settle(ctx))
 	}
-	if err := a.store.addCertificate(ctx, revocation.Serial(serial), m.ID.String(), now, expires); err != nil {
+	if err != nil {
 		return membership.Membership{}, err
 	}
 	der, err := a.ca.IssueMember(serial, m.ID, m.Attributes, public, now, a.cfg.Life)

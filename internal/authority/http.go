@@ -68,7 +68,7 @@ func (a *Authority) member(r *http.Request) (Member, error) {
 	}
 	m, err := memberByID(r.Context(), a.store.db, id)
 	if err != nil {
-		return Member{}, err
+		return Member{}, a.store.failed(err)
 	}
 	if fingerprint := pki.Fingerprint(r.TLS.PeerCertificates[0]); m.Revoked != nil || m.Key != revocation.Key(fingerprint) {
 		return Member{}, fault.New(fault.Denied, "this member, or this key of it, has been revoked")
@@ -106,10 +106,14 @@ func (a *Authority) revocations(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, fault.New(fault.Invalid, "not a question for the revocation list"))
 		return
 	}
-	list := a.published()
-	if after == list.epoch {
+	list, err := a.newest(r.Context())
+	if err == nil && after == list.epoch {
 		a.await(r.Context(), list.changed, min(time.Duration(seconds)*time.Second, membership.MaxHold))
-		list = a.published()
+		list, err = a.newest(r.Context())
+	}
+	if err != nil {
+		a.problem(w, r, err)
+		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if after == list.epoch {
@@ -118,6 +122,15 @@ func (a *Authority) revocations(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(list.signed) // a member that left asks again
+}
+
+// newest is the list in force by the database itself: whoever is told that its
+// list is the newest relies on it, so memory alone does not say so.
+func (a *Authority) newest(ctx context.Context) (published, error) {
+	if err := a.look(ctx); err != nil {
+		return published{}, err
+	}
+	return a.published(), nil
 }
 
 // await returns when there is news, when the time is over, or when waiting

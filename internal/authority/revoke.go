@@ -33,7 +33,7 @@ func (a *Authority) Revoke(ctx context.Context, req RevokeRequest) (Revocation, 
 	if len(req.Reason) > maxReason || (req.Member == "") == (req.Serial == "") {
 		return Revocation{}, fault.New(fault.Invalid, "name a member or a serial number, and a reason of 200 bytes at most")
 	}
-	err := a.publish(ctx, func(tx *sql.Tx, now time.Time) (record, error) {
+	err := a.publish(ctx, func(ctx context.Context, tx *sql.Tx, now time.Time) (record, error) {
 		if req.Member == "" {
 			serial, err := revocation.ParseSerial(req.Serial)
 			if err != nil {
@@ -54,35 +54,33 @@ func (a *Authority) Revoke(ctx context.Context, req RevokeRequest) (Revocation, 
 }
 
 // publish changes the database, logs the change, signs the list that follows
-// from it with the next epoch, and lets nodes have it: all or nothing, but that
-// a record may stand in the log whose change was never made.
-func (a *Authority) publish(ctx context.Context, change func(*sql.Tx, time.Time) (record, error), above uint64) error {
+// from it with the next epoch, and lets nodes have it: all or nothing. In the
+// embedded database's log a record may stand whose change was never made.
+func (a *Authority) publish(ctx context.Context, change func(context.Context, *sql.Tx, time.Time) (record, error), above uint64) error {
 	now := a.now().UTC().Truncate(time.Second)
-	tx, err := a.store.db.BeginTx(ctx, nil)
+	var next published
+	var r record
+	err := a.store.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		if r, err = change(ctx, tx, now); err != nil {
+			return err
+		}
+		if next, err = a.nextList(ctx, tx, now, above); err != nil {
+			return err
+		}
+		r.Time, r.Epoch = now, next.epoch
+		if err := a.note(ctx, tx, r); err != nil {
+			return err
+		}
+		return setList(ctx, tx, next)
+	})
 	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	r, err := change(tx, now)
-	if err != nil {
-		return err
-	}
-	next, err := a.nextList(ctx, tx, now, above)
-	if err != nil {
-		return err
-	}
-	r.Time, r.Epoch = now, next.epoch
-	if err := a.write(ctx, r); err != nil {
-		return err
-	}
-	if err := setList(ctx, tx, next); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
 		return err
 	}
 	a.announce(next)
 	a.log.Info("revocation list", "epoch", next.epoch, "kind", r.Kind, "member", r.ID, "serial", r.Serial)
+	if err := a.store.settle(ctx); err != nil { // it is in force and on record; the copy comes later, before anything is signed
+		a.log.Error("cannot keep up with the authority's database", "err", a.store.failed(err))
+	}
 	return nil
 }
 
@@ -102,15 +100,10 @@ func (a *Authority) nextList(ctx context.Context, tx *sql.Tx, now time.Time, abo
 
 // openList reads the list in force, or makes the first one, which is empty.
 func (a *Authority) openList(ctx context.Context) error {
-	p, err := a.store.list(ctx, a.store.db)
-	if err != nil {
+	if err := a.look(ctx); err != nil || a.published().epoch > 0 {
 		return err
 	}
-	if p.epoch == 0 {
-		return a.publish(ctx, func(*sql.Tx, time.Time) (record, error) { return record{Kind: "found"}, nil }, 0)
-	}
-	a.announce(p)
-	return nil
+	return a.publish(ctx, func(context.Context, *sql.Tx, time.Time) (record, error) { return record{Kind: "found"}, nil }, 0)
 }
 
 func (a *Authority) announce(p published) {

@@ -164,7 +164,7 @@ func TestEpochs(t *testing.T) {
 	f := newFixture(t)
 	m := f.join(t, inletRequest)
 	f.revoke(t, RevokeRequest{Member: m.ID().String()})
-	again, err := New(Config{Project: "demo", Directory: f.dir, Issuance: f.log})
+	again, err := New(f.config())
 	if err != nil {
 		t.Fatal(err)
 	}

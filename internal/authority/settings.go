@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/internal/pki"
+	"github.com/ostiary/ostiary/internal/secret"
 	"github.com/ostiary/ostiary/internal/witness"
 )
 
@@ -15,6 +16,7 @@ type Settings struct {
 	Listen          string        `yaml:"listen" config:"required" doc:"address and port for nodes that enrol and renew"`
 	Address         string        `yaml:"address" config:"required" doc:"host:port by which nodes reach it; written into tickets"`
 	CertificateLife time.Duration `yaml:"certificate_life" doc:"life of a member's certificate, 1m to 24h; default 24h"`
+	Database        secret.Ref    `yaml:"database" doc:"postgres://USER:PASSWORD@HOST/DATABASE of a PostgreSQL that several authorities share: env:NAME or file:PATH; default SQLite in the directory"`
 	Admin           string        `yaml:"admin" doc:"private listener, unix:PATH; default unix:DIRECTORY/admin.sock"`
 
 	Witness *witness.Settings `yaml:"witness" doc:"be a witness of logs kept by others, at https://ADDRESS/witness; default none"`

@@ -17,7 +17,9 @@ const listedFor = MaxLife + time.Hour
 
 // addRevocation puts something on the list.
 func addRevocation(ctx context.Context, tx *sql.Tx, kind, value, member string, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO revocations (kind, value, member, at, until) VALUES (?,?,?,?,?)`,
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO revocations (kind, value, member, at, until) VALUES ($1,$2,$3,$4,$5)
+		ON CONFLICT (kind, value) DO UPDATE SET member=excluded.member, at=excluded.at, until=excluded.until`,
 		kind, value, member, now.Unix(), now.Add(listedFor).Unix())
 	return err
 }
@@ -25,7 +27,7 @@ func addRevocation(ctx context.Context, tx *sql.Tx, kind, value, member string, 
 // notRevoked refuses a key that a rotation has retired, however good the ticket.
 func notRevoked(ctx context.Context, tx *sql.Tx, key [32]byte) error {
 	var n int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM revocations WHERE kind='key' AND value=?`, revocation.Key(key)).Scan(&n)
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM revocations WHERE kind='key' AND value=$1`, revocation.Key(key)).Scan(&n)
 	if err == nil && n > 0 {
 		err = fault.New(fault.Denied, "this key has been revoked").Fix("enroll from an empty directory, with a new key")
 	}
@@ -34,7 +36,7 @@ func notRevoked(ctx context.Context, tx *sql.Tx, key [32]byte) error {
 
 // markRevoked puts a member out for good. Twice is once.
 func markRevoked(ctx context.Context, tx *sql.Tx, id pki.ID, reason string, now time.Time) error {
-	done, err := tx.ExecContext(ctx, `UPDATE members SET revoked=coalesce(revoked, ?), reason=CASE WHEN revoked IS NULL THEN ? ELSE reason END WHERE id=?`,
+	done, err := tx.ExecContext(ctx, `UPDATE members SET revoked=coalesce(revoked, $1), reason=CASE WHEN revoked IS NULL THEN $2 ELSE reason END WHERE id=$3`,
 		now.Unix(), reason, id.String())
 	if err != nil {
 		return err
@@ -57,13 +59,13 @@ func changeKey(ctx context.Context, tx *sql.Tx, old, key [32]byte) (Member, erro
 	if err := notRevoked(ctx, tx, key); err != nil {
 		return Member{}, err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE members SET key_hash=? WHERE id=?`, key[:], m.ID.String())
+	_, err = tx.ExecContext(ctx, `UPDATE members SET key_hash=$1 WHERE id=$2`, key[:], m.ID.String())
 	return m, err
 }
 
 // listed reads what belongs on the list of revocations now.
 func listed(ctx context.Context, tx *sql.Tx, now time.Time) (l revocation.List, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT kind, value FROM revocations WHERE until > ?`, now.Unix())
+	rows, err := tx.QueryContext(ctx, `SELECT kind, value FROM revocations WHERE until > $1`, now.Unix())
 	if err != nil {
 		return l, err
 	}
@@ -102,6 +104,14 @@ func (s *store) list(ctx context.Context, q querier) (p published, err error) {
 }
 
 func setList(ctx context.Context, tx *sql.Tx, p published) error {
-	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO list (one, epoch, signed) VALUES (1,?,?)`, p.epoch, p.signed)
-	return err
+	done, err := tx.ExecContext(ctx, `
+		INSERT INTO list (one, epoch, signed) VALUES (1,$1,$2)
+		ON CONFLICT (one) DO UPDATE SET epoch=excluded.epoch, signed=excluded.signed WHERE list.epoch < excluded.epoch`, p.epoch, p.signed)
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, fault.New(fault.Internal, "the list in force has this epoch or a higher one"))
+	}
+	return nil
 }

@@ -111,4 +111,7 @@ func (req TicketRequest) check() (ticket, error) {
 }
 
 // Members lists who belongs to the project.
-func (a *Authority) Members(ctx context.Context) ([]Member, error) { return a.store.members(ctx) }
+func (a *Authority) Members(ctx context.Context) ([]Member, error) {
+	all, err := a.store.members(ctx)
+	return all, a.store.failed(err)
+}

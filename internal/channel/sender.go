@@ -18,6 +18,7 @@ const maxPending = 64 << 10
 type sender struct {
 	conn    net.Conn
 	wire    *Wire // beneath conn; may be nil
+	padTo   int   // a record's frames are padded to a multiple; 0 is not
 	scratch []byte
 	more    chan struct{} // holds one signal: run has something to do
 
@@ -30,8 +31,8 @@ type sender struct {
 	err     error
 }
 
-func newSender(conn net.Conn) *sender {
-	w := &sender{conn: conn, wire: wireOf(conn), more: make(chan struct{}, 1)}
+func newSender(conn net.Conn, padTo int) *sender {
+	w := &sender{conn: conn, wire: wireOf(conn), padTo: min(padTo, MaxPadTo), more: make(chan struct{}, 1)}
 	w.room.L = &w.mu
 	return w
 }
@@ -191,7 +192,7 @@ func (w *sender) writeNow(before []byte, t Type, stream uint32, p []byte) error 
 	}
 	for first := true; first || len(p) > 0; first = false {
 		n := min(len(p), MaxPayload)
-		w.scratch = appendFrame(w.scratch[:0], t, stream, p[:n])
+		w.scratch = w.pad(appendFrame(w.scratch[:0], t, stream, p[:n]))
 		if _, err := w.conn.Write(w.scratch); err != nil {
 			return err
 		}
@@ -213,13 +214,33 @@ func (w *sender) write(p []byte) error {
 
 func (w *sender) records(p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), HeaderSize+MaxPayload)
-		if _, err := w.conn.Write(p[:n]); err != nil {
+		if len(p) <= HeaderSize+MaxPayload {
+			_, err := w.conn.Write(w.pad(p))
 			return err
 		}
-		p = p[n:]
+		if _, err := w.conn.Write(p[:HeaderSize+MaxPayload]); err != nil {
+			return err
+		}
+		p = p[HeaderSize+MaxPayload:]
 	}
 	return nil
+}
+
+// pad adds a PAD frame to a record's frames where the policy asks for one. What
+// would not fit into the record stays as it is.
+func (w *sender) pad(p []byte) []byte {
+	if w.padTo == 0 {
+		return p
+	}
+	gap := (w.padTo - len(p)%w.padTo) % w.padTo
+	for gap > 0 && gap < HeaderSize {
+		gap += w.padTo
+	}
+	if gap == 0 || len(p)+gap > HeaderSize+MaxPayload {
+		return p
+	}
+	var zeros [MaxPadTo + HeaderSize]byte
+	return appendFrame(p, Pad, 0, zeros[:gap-HeaderSize])
 }
 
 func pingFrame(flag byte, value uint64) []byte {

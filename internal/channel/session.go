@@ -39,7 +39,16 @@ type SessionConfig struct {
 	PingEvery  time.Duration // 0 means 15 s; silence of three times that ends the session
 	Expires    time.Time     // no new streams after it: the end of a certificate; zero is none beside MaxSessionAge
 	Pool       *Pool         // nil makes one of its own
+
+	// PadTo rounds what is sent up to a multiple of so many bytes, by PAD
+	// frames, at most MaxPadTo; 0 pads nothing. It hides sizes below that, and
+	// no times.
+	PadTo int
 }
+
+// MaxPadTo bounds SessionConfig.PadTo, so that padding fits beside any small
+// frame into one record.
+const MaxPadTo = 4096
 
 // Session multiplexes streams over one connection between an inlet, which
 // alone may open streams, and an outlet, which alone accepts them.
@@ -92,7 +101,7 @@ func start(conn net.Conn, peer pki.ID, isInlet bool, cfg SessionConfig) *Session
 	}
 	s := &Session{
 		conn: conn, peer: peer, isInlet: isInlet, cfg: cfg, born: time.Now(),
-		out:      newSender(conn),
+		out:      newSender(conn, cfg.PadTo),
 		accepted: make(chan *Stream, maxAccept),
 		done:     make(chan struct{}),
 		winding:  make(chan struct{}),

@@ -16,6 +16,7 @@ type LegConfig struct {
 	Proxy        *channel.Proxy // nil connects directly
 	Roots        *x509.CertPool // for the HTTPS around a WebSocket and to a proxy; nil means the system's
 	PingEvery    time.Duration  // 0 means 15 s
+	PadTo        int            // channel.SessionConfig.PadTo; 0 pads nothing
 	EncryptTwice bool           // keep the leg's encryption around the session's
 }
 
@@ -45,7 +46,7 @@ func (l *legs) handOver(session *tls.Conn) error {
 // sessionConfig bounds a session by the certificates of both ends: whoever has
 // none any more opens nothing.
 func (l *legs) sessionConfig(peer tls.ConnectionState) channel.SessionConfig {
-	cfg := channel.SessionConfig{Pool: l.pool, PingEvery: l.cfg.PingEvery, Expires: peer.PeerCertificates[0].NotAfter}
+	cfg := channel.SessionConfig{Pool: l.pool, PingEvery: l.cfg.PingEvery, PadTo: l.cfg.PadTo, Expires: peer.PeerCertificates[0].NotAfter}
 	if mine, err := l.me.Certificate(); err == nil && mine.Leaf != nil && mine.Leaf.NotAfter.Before(cfg.Expires) {
 		cfg.Expires = mine.Leaf.NotAfter
 	}

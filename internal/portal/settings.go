@@ -79,6 +79,7 @@ type Leg struct {
 	CA           string        `yaml:"ca" doc:"PEM file of those that may vouch for the HTTPS around a WebSocket and for an HTTPS proxy; default the system's"`
 	Proxy        *LegProxy     `yaml:"proxy" doc:"HTTP proxy to go out by; default directly, whatever the environment says"`
 	PingEvery    time.Duration `yaml:"ping_every" doc:"time between signs of life; silence of three times that ends a session; default 15s"`
+	PadTo        int           `yaml:"pad_to" doc:"round what is sent up to a multiple of so many bytes, 16 to 4096; default nothing is padded"`
 	EncryptTwice bool          `yaml:"encrypt_twice" doc:"keep each leg's own encryption around the session's; default no"`
 }
 
@@ -97,6 +98,9 @@ func (l Leg) Check(report func(path, what, fix string)) {
 	}
 	if l.PingEvery != 0 && (l.PingEvery < time.Second || l.PingEvery > 2*time.Minute) {
 		report("ping_every", "out of bounds", "choose 1s to 2m; networks forget silent connections after 4 minutes and less")
+	}
+	if l.PadTo != 0 && (l.PadTo < 16 || l.PadTo > channel.MaxPadTo) {
+		report("pad_to", "out of bounds", "choose 16 to 4096 bytes, such as 512")
 	}
 	if l.Proxy != nil {
 		_, port, err := net.SplitHostPort(l.Proxy.Address)
@@ -154,7 +158,7 @@ func (s OutletSettings) Config(me pki.Credentials) (OutletConfig, error) {
 }
 
 func (l Leg) config() (c LegConfig, err error) {
-	c = LegConfig{Carrier: l.Carrier, PingEvery: l.PingEvery, EncryptTwice: l.EncryptTwice}
+	c = LegConfig{Carrier: l.Carrier, PingEvery: l.PingEvery, PadTo: l.PadTo, EncryptTwice: l.EncryptTwice}
 	if c.Roots, err = readRoots(l.CA); err != nil || l.Proxy == nil {
 		return c, err
 	}

@@ -17,6 +17,7 @@ const (
 	suspect    = time.Second          // a ping that waits longer makes a session the last to be taken
 	leastTrip  = 5 * time.Millisecond // round trips below are alike: what differs is how busy an end is
 	shortRenew = time.Second          // between two tries to replace a session that nears its end
+	ownLook    = 2 * time.Second      // of waiting for a session, until an inlet asks whether it is out itself
 )
 
 // way is one way to the service: an outlet, by a relay. A session is kept warm
@@ -106,6 +107,7 @@ func (w *warm) verdict() (changed <-chan struct{}, err error) {
 // stream opens a stream, waiting while relay or outlet are away: a client that
 // connects during a restart is served after it, and not cut.
 func (in *Inlet) stream(ctx context.Context) (*channel.Stream, error) {
+	var look <-chan time.Time
 	for {
 		changed, refused := in.warm.verdict()
 		if s := in.warm.best(); s != nil {
@@ -121,13 +123,35 @@ func (in *Inlet) stream(ctx context.Context) (*channel.Stream, error) {
 		if refused != nil {
 			return nil, refused
 		}
+		if look == nil {
+			look = time.After(ownLook)
+		}
 		select {
 		case <-changed:
+		case <-look:
+			if err := in.own(); err != nil {
+				return nil, err
+			}
+			look = nil
 		case <-ctx.Done():
 			return nil, fault.New(fault.Unavailable, "no session with the outlet").
 				Fix("see this inlet's log for what the relays say").Because(ctx.Err())
 		}
 	}
+}
+
+// own is why no session will ever come: this member is out. It is asked after a
+// while, for a member that has just been given a new key is not.
+func (in *Inlet) own() error {
+	cert, err := in.cfg.Credentials.Certificate()
+	if err != nil || cert.Leaf == nil {
+		return nil //nolint:nilerr // only a refusal ends the waiting
+	}
+	if err := in.cfg.Credentials.Standing().Check(cert.Leaf); fault.KindOf(err) == fault.Denied {
+		return fault.New(fault.Denied, "this inlet's member has been revoked").At(in.cfg.Credentials.ID().String()).
+			Fix("ask the project's administrator").Because(err)
+	}
+	return nil
 }
 
 // keep has a session on a way until ctx ends. One that nears its end, or that

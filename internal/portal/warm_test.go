@@ -37,6 +37,18 @@ func TestCostOrdersSessions(t *testing.T) {
 	}
 }
 
+// A session is replaced well before it ends, each at another time; one that
+// ended while the machine slept soon, and without a panic.
+func TestSessionsAreReplacedInTime(t *testing.T) {
+	for _, left := range []time.Duration{-time.Hour, -1, 0, 1, time.Second, time.Minute, 24 * time.Hour} {
+		for range 100 {
+			if got := replaceIn(left); got < shortRenew || got > max(left*3/4, shortRenew) || left > time.Minute && got < left/2 {
+				t.Fatalf("with %s left it is replaced in %s", left, got)
+			}
+		}
+	}
+}
+
 // The list follows whom it has admitted.
 func TestAllowListCutsWhomItNoLongerAdmits(t *testing.T) {
 	peer := func(name, team string) Peer {
@@ -74,6 +86,9 @@ func TestLegSettingsAreChecked(t *testing.T) {
 		bad bool
 	}{
 		"nothing":          {Leg{}, false},
+		"padding":          {Leg{PadTo: 512}, false},
+		"little padding":   {Leg{PadTo: 4}, true},
+		"too much padding": {Leg{PadTo: 5000}, true},
 		"websocket":        {Leg{Carrier: "websocket", PingEvery: time.Second, Proxy: &LegProxy{Address: "p:3128"}}, false},
 		"another carrier":  {Leg{Carrier: "pigeon"}, true},
 		"pings too seldom": {Leg{PingEvery: 5 * time.Minute}, true},

@@ -6,16 +6,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ostiary/ostiary/internal/authority"
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/httpd"
-	"github.com/ostiary/ostiary/internal/ledger"
 	"github.com/ostiary/ostiary/internal/portal"
 	"github.com/ostiary/ostiary/internal/relay"
+	"github.com/ostiary/ostiary/internal/secret"
 	"github.com/ostiary/ostiary/internal/witness"
 )
 
@@ -45,13 +44,20 @@ func (c *AuthorityCmd) Run(env *Env) error {
 // Authority serves the public API on ln and the admin API on admin.
 func Authority(env *Env, s authority.Settings, ln, admin net.Listener) error {
 	defer func() { _, _ = ln.Close(), admin.Close() }()
-	issuance, err := ledger.OpenLog(ledger.LogConfig{Directory: filepath.Join(s.Directory, "issuance"), Logger: env.Log})
+	var database secret.String
+	if !s.Database.IsZero() {
+		var err error
+		if database, err = s.Database.Resolve(); err != nil {
+			return fault.New(fault.Invalid, "the URL of the authority's database cannot be read").Because(err)
+		}
+	}
+	issuance, err := authority.OpenIssuance(s.Directory, env.Log)
 	if err != nil {
 		return err
 	}
 	a, err := authority.New(authority.Config{
 		Project: s.Project, Directory: s.Directory, Address: s.Address,
-		Life: s.CertificateLife, Issuance: issuance, Logger: env.Log,
+		Life: s.CertificateLife, Issuance: issuance, Database: database, Logger: env.Log,
 	})
 	if err != nil {
 		_ = issuance.Close()
@@ -72,7 +78,7 @@ func Authority(env *Env, s authority.Settings, ln, admin net.Listener) error {
 	return Tasks(env.Ctx, a.Run,
 		func(ctx context.Context) error { return httpd.Serve(ctx, ln, handler, public, env.Log) },
 		func(ctx context.Context) error {
-			return httpd.Serve(ctx, admin, httpd.Admin(reg, alwaysReady, a.AdminHandler()), nil, env.Log)
+			return httpd.Serve(ctx, admin, httpd.Admin(reg, a.Ready, a.AdminHandler()), nil, env.Log)
 		},
 	)
 }
