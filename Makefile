@@ -8,11 +8,11 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 LINT     = $(BIN)/golangci-lint
 FUZZTIME ?= 5s
 
-.PHONY: help build production demo test check lint bench torture fuzz clean
+.PHONY: help build production demo test check lint bench torture fuzz provider test-azurerm clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/ostiary and bin/ostiary-node, static and stripped
 	$(BUILD) -o $(BIN)/ostiary ./cmd/ostiary
@@ -27,7 +27,7 @@ demo: ## one question from one company to a private model in another, on loopbac
 	@$(BIN)/ostiary demo $(ARGS)
 
 test: ## run every test, with the race detector where a C compiler is found
-	@sh scripts/need.sh gcc node npm chromium kcat strace postgres
+	@sh scripts/need.sh gcc node npm chromium kcat strace postgres curl ip docker-registry
 	@sh scripts/test.sh
 
 check: ## format, vet, lint, layers, demo --once: quick
@@ -48,6 +48,12 @@ bench: build ## measure; docs/benchmarks.md holds the results
 torture: ## the long suites: minutes of fuzzing and fault injection
 	@FUZZTIME=2m sh scripts/fuzz.sh
 	OSTIARY_TORTURE=1 $(GO) test -count=1 -timeout 60m ./internal/ledger/... ./internal/sink/... ./internal/gateway/... ./internal/authority/... ./internal/channel/... ./internal/topology/... ./internal/posture/... ./internal/report/... ./e2e/...
+
+provider: ## build the azurerm provider once, pinned, with the ordinary go command
+	@sh scripts/provider.sh
+
+test-azurerm: provider ## Terraform with the real azurerm provider against the emulator
+	$(GO) test -tags azurerm -count=1 -timeout 60m ./tests/azurerm/...
 
 clean: ## remove what was built
 	rm -rf $(BIN)

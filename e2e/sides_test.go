@@ -78,7 +78,7 @@ func (w *twins) emulator() (*emulator.Emulator, string) {
 	settings := emulator.Settings{
 		State: w.state,
 		Accounts: []emulator.Account{{Name: "ostiary-demo", OpenAIUsers: []string{"sample-app"}, Deployments: []emulator.Deployment{
-			{Name: "gpt-4o-mini"}, {Name: "text-embedding-3-small"}, {Name: "gpt-35-turbo-instruct"}, {Name: "dall-e-3"}, {Name: "tts"},
+			{Name: "gpt-4o-mini"}, {Name: "text-embedding-3-small"}, {Name: "gpt-35-turbo-instruct"}, {Name: "dall-e-3"}, {Name: "tts"}, {Name: "gpt-4o-transcribe"},
 		}}},
 		Directory: emulator.Directory{Apps: []emulator.App{{Name: "sample-app", ClientID: sampleID}, {Name: "stranger", ClientID: strangerID}}},
 	}
@@ -198,7 +198,8 @@ const gatewayYAML = `gateway:
       url: https://%[7]s
       ca: %[2]s/ca.pem
       api_key: file:%[2]s/ostiary-demo.key
-      deployments: [gpt-4o-mini, text-embedding-3-small, gpt-35-turbo-instruct, dall-e-3, tts, ghost, filtered, "throttled*"]
+      workload: everything
+      deployments: [gpt-4o-mini, text-embedding-3-small, gpt-35-turbo-instruct, dall-e-3, tts, gpt-4o-transcribe, ghost, filtered, "throttled*"]
   ledger:
     directory: %[2]s/ledger
 `

@@ -19,8 +19,8 @@ import (
 // Every file parses, and is formatted as `terraform fmt` does it.
 func TestModulesAreParsedAndFormatted(t *testing.T) {
 	n := 0
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".tf") && !strings.HasSuffix(path, ".tftest.hcl") {
+	check := func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".tf") && !strings.HasSuffix(path, ".tftest.hcl") && !strings.HasSuffix(path, ".tfvars") {
 			return err
 		}
 		n++
@@ -32,12 +32,17 @@ func TestModulesAreParsedAndFormatted(t *testing.T) {
 			t.Errorf("%s: %s", path, diags)
 		}
 		if !bytes.Equal(hclwrite.Format(src), src) {
-			t.Errorf("%s is not formatted: run terraform fmt -recursive modules", path)
+			t.Errorf("%s is not formatted: run terraform fmt -recursive modules examples", path)
 		}
 		return nil
-	})
-	if err != nil || n < 40 {
-		t.Fatalf("%d files, %v", n, err)
+	}
+	for _, root := range []string{".", filepath.Join("..", "examples")} {
+		if err := filepath.WalkDir(root, check); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n < 40 {
+		t.Fatalf("only %d files", n)
 	}
 }
 

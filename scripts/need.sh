@@ -11,6 +11,7 @@ packages=
 for c in $missing; do
 	case $c in
 	node) packages="$packages nodejs" ;;
+	ip) packages="$packages iproute2" ;;
 	postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages="$packages postgresql" ;;
 	*) packages="$packages $c" ;;
 	esac

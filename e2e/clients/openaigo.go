@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"time"
 
@@ -97,7 +98,28 @@ func openaiGoCalls(how string, c openai.Client) []call {
 		{"responses", func() (any, error) { return raw(c.Responses.New(ctx, responseParams())) }},
 		{"responses, streamed", func() (any, error) { return collect(c.Responses.NewStreaming(ctx, responseParams())) }},
 		{"an image", func() (any, error) {
-			return raw(c.Images.Generate(ctx, openai.ImageGenerateParams{Model: chatModel, Prompt: question}))
+			return raw(c.Images.Generate(ctx, openai.ImageGenerateParams{Model: "dall-e-3", Prompt: question}))
+		}},
+		{"speech", func() (any, error) {
+			resp, err := c.Audio.Speech.New(ctx, openai.AudioSpeechNewParams{
+				Model: "tts", Input: question, Voice: openai.AudioSpeechNewParamsVoiceUnion{OfString: openai.String("alloy")}, ResponseFormat: openai.AudioSpeechNewParamsResponseFormatWAV,
+			})
+			if err != nil {
+				return nil, err
+			}
+			defer func() { _ = resp.Body.Close() }()
+			return io.ReadAll(resp.Body)
+		}},
+		{"a stored response", func() (any, error) {
+			made, err := c.Responses.New(ctx, responseParams())
+			if err != nil {
+				return nil, err
+			}
+			again, err := c.Responses.Get(ctx, made.ID, responses.ResponseGetParams{})
+			if err != nil {
+				return nil, err
+			}
+			return map[string]any{"again": json.RawMessage(again.RawJSON()), "same": again.RawJSON() == made.RawJSON()}, c.Responses.Delete(ctx, made.ID)
 		}},
 		{"an unknown deployment", ask(named("ghost"))},
 		{"a deployment that no backend has", ask(named("no-such-deployment"))},

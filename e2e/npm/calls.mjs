@@ -8,6 +8,10 @@ export const stranger = process.env.OSTIARY_STRANGER; // of one that may not
 
 export const chat = "gpt-4o-mini";
 export const embedding = "text-embedding-3-small";
+export const instruct = "gpt-35-turbo-instruct";
+export const painter = "dall-e-3";
+export const speaker = "tts";
+export const listener = "gpt-4o-transcribe";
 export const question = "What is Ockham's Razor? Ωμέγα, 東京, 🙂";
 export const messages = [
   { role: "system", content: "Answer briefly." },

@@ -1,7 +1,7 @@
 // OpenAI's own client: every operation that the emulator has, most that it has
 // not, and the ways to be refused.
-import OpenAI, { AzureOpenAI } from "openai";
-import { all, base, chat, embedding, key, messages, question, run, stranger, throttled, token, weather } from "./calls.mjs";
+import OpenAI, { AzureOpenAI, toFile } from "openai";
+import { all, base, chat, embedding, instruct, key, listener, messages, painter, question, run, speaker, stranger, throttled, token, weather } from "./calls.mjs";
 
 const once = { maxRetries: 0 };
 const v1 = (apiKey, more = {}) => new OpenAI({ baseURL: `${base}/openai/v1`, apiKey, ...once, ...more });
@@ -52,12 +52,35 @@ for (const [how, client] of Object.entries({
     [`${how}: one model`]: () => client.models.retrieve("gpt-4o-mini-2024-07-18"),
     [`${how}: no such model`]: () => client.models.retrieve("gpt-0"),
 
-    // What the emulator leaves out, as Azure's 404.
+    // Beyond chat.
     [`${how}: responses`]: () => client.responses.create({ model: chat, input: question }),
     [`${how}: responses, streamed`]: () => all(client.responses.create({ model: chat, input: question, stream: true })),
-    [`${how}: completions`]: () => client.completions.create({ model: chat, prompt: question }),
-    [`${how}: an image`]: () => client.images.generate({ model: chat, prompt: question }),
-    [`${how}: speech`]: () => client.audio.speech.create({ model: chat, input: question, voice: "alloy" }),
+    [`${how}: responses, cut short`]: () => client.responses.create({ model: chat, input: [{ role: "user", content: question }], instructions: "Be brief.", max_output_tokens: 16 }),
+    [`${how}: responses, a bad role`]: () => client.responses.create({ model: chat, input: [{ role: "nobody", content: "x" }] }),
+    [`${how}: responses, filtered`]: () => client.responses.create({ model: chat, input: "ostiary-test-filter-violence" }),
+    [`${how}: an answer that is filtered`]: () => ask(client, { messages: [{ role: "user", content: `${question} ostiary-test-filter-answer` }] }),
+    [`${how}: an answer that is filtered, streamed`]: () => stream(client, { messages: [{ role: "user", content: `${question} ostiary-test-filter-answer` }] }),
+    [`${how}: a prompt that is filtered`]: () => ask(client, { messages: [{ role: "user", content: "ostiary-test-filter-self-harm" }] }),
+    [`${how}: completions`]: () => client.completions.create({ model: instruct, prompt: question }),
+    [`${how}: completions, streamed`]: () => all(client.completions.create({ model: instruct, prompt: question, stream: true })),
+    [`${how}: completions of a chat model`]: () => client.completions.create({ model: chat, prompt: question }),
+    [`${how}: an image`]: () => client.images.generate({ model: painter, prompt: question, response_format: "b64_json" }),
+    [`${how}: an image's URL`]: () => client.images.generate({ model: painter, prompt: question }),
+    [`${how}: an image of a chat model`]: () => client.images.generate({ model: chat, prompt: question }),
+    [`${how}: speech`]: async () => {
+      const sound = await client.audio.speech.create({ model: speaker, input: question, voice: "alloy", response_format: "wav" });
+      return { type: sound.headers.get("content-type"), sound: Buffer.from(await sound.arrayBuffer()).toString("base64") };
+    },
+
+    [`${how}: a stored response`]: async () => {
+      const made = await client.responses.create({ model: chat, input: question });
+      const again = await client.responses.retrieve(made.id);
+      await client.responses.delete(made.id);
+      const gone = await client.responses.retrieve(made.id).catch((e) => e.status);
+      return { again, same: JSON.stringify(again) === JSON.stringify(made), gone };
+    },
+    [`${how}: no such response`]: () => client.responses.retrieve("resp_none"),
+    [`${how}: no such file`]: () => client.files.retrieve("file-none"),
 
     // Refusals by the model's service, and by what stands before it.
     [`${how}: an unknown deployment`]: () => ask(client, { model: "ghost" }),
@@ -75,6 +98,13 @@ for (const [how, client] of Object.entries({
     [`${how}: filtered`]: () => ask(client, { model: "filtered" }),
     [`${how}: filtered, streamed`]: () => stream(client, { model: "filtered" }),
     [`${how}: throttled`]: () => ask(client, { model: throttled(how) }),
+  });
+}
+// A form's deployment stands in the classic path; on v1 the gateway has no such
+// operation (docs/gateway.md).
+for (const response_format of ["json", "text"]) {
+  calls[`classic, key: transcription as ${response_format}`] = async () => azure({ apiKey: key }).audio.transcriptions.create({
+    model: listener, response_format, file: await toFile(Buffer.from("RIFF....WAVE"), "sound.wav", { type: "audio/wav" }),
   });
 }
 Object.assign(calls, {

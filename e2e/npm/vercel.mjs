@@ -2,7 +2,7 @@
 // and embeddings, with paths of deployments and with v1.
 import { createAzure } from "@ai-sdk/azure";
 import { embed, embedMany, generateImage, generateText, jsonSchema, Output, streamText, tool } from "ai";
-import { all, base, chat, embedding, key, question, run, throttled, token, weather } from "./calls.mjs";
+import { all, base, chat, embedding, instruct, key, painter, question, run, throttled, token, weather } from "./calls.mjs";
 
 const classic = { baseURL: `${base}/openai`, useDeploymentBasedUrls: true, apiVersion: "2024-10-21" };
 const v1 = { baseURL: `${base}/openai/v1` };
@@ -40,8 +40,8 @@ for (const [how, azure] of Object.entries({
     [`${how}: embed many`]: async () => { const { embeddings, usage } = await embedMany({ model: azure.embedding(embedding), values: [question, "Razor"], maxRetries: 0 }); return { embeddings, usage }; },
     [`${how}: responses`]: () => text(azure.responses(chat)),
     [`${how}: responses, streamed`]: () => stream(azure.responses(chat)),
-    [`${how}: completion`]: () => text(azure.completion(chat)),
-    [`${how}: an image`]: () => generateImage({ model: azure.image(chat), prompt: question, maxRetries: 0 }),
+    [`${how}: completion`]: () => text(azure.completion(instruct)),
+    [`${how}: an image`]: () => generateImage({ model: azure.image(painter), prompt: question, maxRetries: 0 }).then(({ images, warnings }) => ({ images: images.map((i) => i.base64), warnings })),
     [`${how}: an unknown deployment`]: () => text(azure.chat("ghost")),
     [`${how}: a deployment that no backend has`]: () => text(azure.chat("no-such-deployment")),
     [`${how}: filtered`]: () => text(azure.chat("filtered")),

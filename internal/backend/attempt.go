@@ -19,11 +19,16 @@ type Attempt struct {
 	begun      time.Time
 	probe      bool // others wait for what it finds out
 	answered   bool
+	underWay   bool // counted as such
 }
 
 // Send sends the request, and notes what came of it. The caller closes the
 // body of the answer, and then says with End whether it was whole.
 func (a *Attempt) Send(ctx context.Context, r Request) (*http.Response, error) {
+	if !a.underWay {
+		a.underWay = true
+		a.health.inFlight.Add(1)
+	}
 	a.begun = a.pool.now()
 	resp, err := a.Backend.Send(ctx, r)
 	now := a.pool.now()
@@ -31,15 +36,18 @@ func (a *Attempt) Send(ctx context.Context, r Request) (*http.Response, error) {
 	case err != nil && (ctx.Err() != nil || fault.KindOf(err) != fault.Upstream):
 		a.Release()
 	case err != nil:
+		a.health.noteAnswer(resp, err, now)
 		a.fails(now, 0)
 	case resp.StatusCode == http.StatusTooManyRequests:
+		a.health.noteAnswer(resp, err, now)
 		a.health.throttles(a.deployment, a.begun, now, RetryAfter(resp.Header, now))
 		a.Release()
 	case resp.StatusCode >= http.StatusInternalServerError:
+		a.health.noteAnswer(resp, err, now)
 		a.fails(now, RetryAfter(resp.Header, now))
 	default:
 		a.answered, a.probe = true, false
-		if a.health.answers(a.deployment, a.begun) {
+		if a.health.answers(a.deployment, a.begun, now) {
 			a.pool.logger.Info("a backend is well again", "backend", a.name)
 		}
 	}
@@ -49,6 +57,7 @@ func (a *Attempt) Send(ctx context.Context, r Request) (*http.Response, error) {
 // fails may be the failure that opens the breaker.
 func (a *Attempt) fails(now time.Time, advice time.Duration) {
 	a.answered, a.probe = false, false
+	a.ends()
 	if rest, opens := a.health.fails(a.begun, now, advice); opens {
 		a.pool.logger.Warn("a backend fails and is left alone", slog.String("backend", a.name), slog.Duration("for", rest))
 	}
@@ -57,6 +66,7 @@ func (a *Attempt) fails(now time.Time, advice time.Duration) {
 // Release says that the call found out nothing about the backend: it was not
 // sent, or its client left.
 func (a *Attempt) Release() {
+	a.ends()
 	if a.probe {
 		a.probe = false
 		a.health.unclaim()
@@ -65,12 +75,23 @@ func (a *Attempt) Release() {
 
 // End says whether the answer came whole or broke off.
 func (a *Attempt) End(whole bool) {
+	a.ends()
 	switch {
 	case !a.answered:
 	case whole:
 		a.health.ends(a.begun)
 	default:
-		a.fails(a.pool.now(), 0)
+		now := a.pool.now()
+		a.health.note("broken-off", 0, now)
+		a.fails(now, 0)
+	}
+}
+
+// ends counts the call as under way no more.
+func (a *Attempt) ends() {
+	if a.underWay {
+		a.underWay = false
+		a.health.inFlight.Add(-1)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 type Backend struct {
 	name        string
 	region      string
+	workload    string // that it is reserved for; empty: none
 	kind        Kind
 	base        url.URL // path without trailing slash
 	deployments openai.Patterns
@@ -60,7 +61,7 @@ func open(s Settings, before []*Backend) (*Backend, error) {
 		return nil, fault.New(fault.Invalid, "not a URL").At(where)
 	}
 	b := &Backend{
-		name: s.Name, region: s.Region, kind: cmp.Or(s.Kind, Azure), priority: s.Priority, weight: cmp.Or(s.Weight, 1),
+		name: s.Name, region: s.Region, workload: s.Workload, kind: cmp.Or(s.Kind, Azure), priority: s.Priority, weight: cmp.Or(s.Weight, 1),
 		askUsage: s.StreamUsage == nil || *s.StreamUsage,
 		base:     url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")},
 	}
@@ -85,10 +86,14 @@ func (s *Settings) transport() (http.RoundTripper, error) {
 	if s.FirstByte == 0 {
 		s.FirstByte = defaultFirstByte
 	}
-	return &upstream.Transport{
+	t := &upstream.Transport{
 		TLS:           &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		HeaderTimeout: s.FirstByte,
-	}, nil
+	}
+	if s.Proxy != nil {
+		t.Dial, err = s.Proxy.dialer()
+	}
+	return t, err
 }
 
 // Name is its name in the configuration.
@@ -98,6 +103,13 @@ func (b *Backend) Name() string { return b.name }
 // does not.
 func (b *Backend) Region() string { return b.region }
 
+// Workload is the only one that the backend may be used for; empty: it is
+// anybody's.
+func (b *Backend) Workload() string { return b.workload }
+
+// Deployments are those that it serves, as patterns; nobody may change them.
+func (b *Backend) Deployments() openai.Patterns { return b.deployments }
+
 // NeedsToken says whether the backend is shown the caller's own token instead
 // of a credential of ours.
 func (b *Backend) NeedsToken() bool { return b.credential == nil }
@@ -106,10 +118,15 @@ func (b *Backend) NeedsToken() bool { return b.credential == nil }
 func (b *Backend) AsksUsage() bool { return b.askUsage }
 
 // serves says whether the backend can be sent this: a path may name the one that
-// it is for. A form names its model
-// inside, where a server of kind openai would have to be told another.
+// it is for. A form names its model inside, where a server of kind openai would
+// have to be told another; a file's form names none. What is stored is reached
+// only where it all belongs to one workload.
 func (b *Backend) serves(route openai.Route, deployment string) bool {
-	if b.kind == OpenAI && route.Body == openai.FormBody || route.Backend != "" && route.Backend != b.name {
+	stored := route.Operation.Stored()
+	switch {
+	case route.Backend != "" && route.Backend != b.name,
+		stored && b.workload == "",
+		b.kind == OpenAI && route.Body == openai.FormBody && !stored:
 		return false
 	}
 	return deployment == "" || b.deployments.Match(deployment)

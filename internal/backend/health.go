@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,8 @@ const (
 	// well again; an answer that is not streamed can take minutes to begin.
 	probeTime = 5 * time.Second
 
+	latencyShare = 8 // the newest answer's share of the latency that is told is one in so many
+
 	maxHolds = 1024 // deployments remembered; a pattern may stand for any number
 )
 
@@ -33,6 +36,10 @@ type health struct {
 	rests    int       // in a row
 	probe    time.Time // half open: until then a call is finding out
 	holds    map[string]hold
+
+	inFlight atomic.Int64
+	latency  time.Duration // to the header, of answers lately; 0: none yet
+	last     LastError
 }
 
 // hold is a throttled deployment.
@@ -103,9 +110,14 @@ func (h *health) unclaim() {
 // answers notes an answer that is neither throttled nor a failure: a half open
 // backend is well again. Until an answer has also come whole, one more failure
 // is enough to open it.
-func (h *health) answers(deployment string, begun time.Time) (recovered bool) {
+func (h *health) answers(deployment string, begun, now time.Time) (recovered bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if took := now.Sub(begun); h.latency == 0 {
+		h.latency = took
+	} else {
+		h.latency += (took - h.latency) / latencyShare
+	}
 	if held, ok := h.holds[deployment]; ok && begun.After(held.since) {
 		delete(h.holds, deployment)
 	}

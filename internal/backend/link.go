@@ -51,6 +51,10 @@ func (s *Settings) origin() origin {
 	if s.Entra != nil {
 		refs, files = append(refs, s.Entra.Secret), append(files, s.Entra.CA)
 	}
+	var proxy Proxy
+	if s.Proxy != nil {
+		proxy, refs = *s.Proxy, append(refs, s.Proxy.Password)
+	}
 	var contents []string
 	for _, r := range refs {
 		value, _ := r.Resolve()
@@ -67,7 +71,8 @@ func (s *Settings) origin() origin {
 		Key                  secret.Ref
 		Login                login.Login
 		PassCallerToken      bool
+		Proxy                Proxy
 		Contents             []string
-	}{s.Name, s.URL, s.Scope, s.CA, s.Kind, s.FirstByte, s.APIKey, s.login(), s.PassCallerToken, contents})
+	}{s.Name, s.URL, s.Scope, s.CA, s.Kind, s.FirstByte, s.APIKey, s.login(), s.PassCallerToken, proxy, contents})
 	return sha256.Sum256(all)
 }

@@ -27,6 +27,7 @@ type Config struct {
 // Pool is the backends, those with the lowest priority number first.
 type Pool struct {
 	backends []*Backend
+	reserves bool // one of them is reserved for a workload
 	logger   *slog.Logger
 	now      func() time.Time
 	random   func(n int) int
@@ -48,6 +49,11 @@ func NewPool(cfg Config) (*Pool, error) {
 	if cfg.Before != nil {
 		before = cfg.Before.backends
 	}
+	var problem error
+	CheckReserved(cfg.Backends, func(path, what, fix string) { problem = fault.New(fault.Invalid, what).At(path).Fix(fix) })
+	if problem != nil {
+		return nil, problem
+	}
 	names := map[string]bool{}
 	for _, s := range cfg.Backends {
 		if names[s.Name] {
@@ -58,7 +64,7 @@ func NewPool(cfg Config) (*Pool, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.backends = append(p.backends, b)
+		p.backends, p.reserves = append(p.backends, b), p.reserves || b.workload != ""
 	}
 	if n := len(p.backends); n == 0 || n > maxBackends {
 		return nil, fault.New(fault.Invalid, "no backend, or more than 64").At("backends").Fix("name 1 to 64")

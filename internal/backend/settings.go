@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/login"
@@ -27,7 +28,9 @@ type Settings struct {
 	Kind        Kind          `yaml:"kind" doc:"azure or openai; default azure"`
 	Deployments []string      `yaml:"deployments" doc:"deployments that it serves; * and ? match; default all"`
 	Region      string        `yaml:"region" doc:"the Azure region it is in, such as swedencentral, for conditions of grants"`
+	Workload    string        `yaml:"workload" doc:"the only workload that uses it; its files, batches, vector stores and stored responses can then be served; default any"`
 	CA          string        `yaml:"ca" doc:"PEM file of the only authority trusted for it; default the system's"`
+	Proxy       *Proxy        `yaml:"proxy" doc:"HTTP proxy to go out by; default directly, whatever the environment says"`
 	Priority    int           `yaml:"priority" doc:"those with the lowest number are used while one of them is well; default 0"`
 	Weight      int           `yaml:"weight" doc:"its share of the calls among those of one priority; default 1"`
 	StreamUsage *bool         `yaml:"stream_usage" doc:"false for a server that knows no stream_options: streams are then not asked for their usage; default true"`
@@ -70,6 +73,14 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 		report("weight", "out of range", "write a whole number from 1 on, such as 3 for three times the calls")
 	}
 	s.checkURL(report)
+	if s.Proxy != nil {
+		if _, _, err := net.SplitHostPort(s.Proxy.Address); err != nil {
+			report("proxy.address", "not host:port", "write for example proxy.corp.example:3128")
+		}
+		if !strings.HasPrefix(s.URL, "https://") {
+			report("proxy", "the proxy would read what is sent in clear", "use an https url, or leave the proxy out")
+		}
+	}
 	switch n := s.credentials(); {
 	case n > 1:
 		report("", "more than one credential", "keep one of api_key, entra, managed_identity, workload_identity and pass_caller_token")

@@ -19,12 +19,14 @@ import (
 
 // deployCmd is `deploy`.
 type deployCmd struct {
-	Plan    deployPlanCmd    `cmd:"" help:"Say what would be made, and whether it is private. Changes nothing."`
-	Apply   deployApplyCmd   `cmd:"" help:"Make it: what exists once, the image, the workload, and the proof."`
-	Destroy deployDestroyCmd `cmd:"" help:"Take it all down, in order."`
-	Status  deployStatusCmd  `cmd:"" help:"Say how far it is."`
-	Output  deployOutputCmd  `cmd:"" help:"Print where things are."`
-	Image   deployImageCmd   `cmd:"" help:"Build the image without a container engine; print its digest, and push it if told where."`
+	Plan     deployPlanCmd     `cmd:"" help:"Say what would be made, and whether it is private. Changes nothing."`
+	Apply    deployApplyCmd    `cmd:"" help:"Make it: what exists once, the image, the workload, and the proof."`
+	Destroy  deployDestroyCmd  `cmd:"" help:"Take it all down, in order."`
+	Status   deployStatusCmd   `cmd:"" help:"Say how far it is."`
+	Output   deployOutputCmd   `cmd:"" help:"Print where things are."`
+	Evidence deployEvidenceCmd `cmd:"" help:"Write what stands there, and what is seen of it from here, into one file."`
+	Modules  deployModulesCmd  `cmd:"" help:"Write a copy of the Terraform modules, to change and to give with --modules."`
+	Image    deployImageCmd    `cmd:"" help:"Build the image without a container engine; print its digest, and push it if told where."`
 }
 
 // Help is shown by deploy --help.
@@ -55,6 +57,8 @@ type deployFlags struct {
 	Dir    string `placeholder:"DIR" help:"Working directory; default .ostiary/NAME beside the file."`
 	Tool   string `placeholder:"PATH" help:"terraform or tofu, 1.9 or later; default whichever is found."`
 	Binary string `placeholder:"FILE" help:"Static Linux binary for the image; default this one."`
+
+	Modules string `placeholder:"DIR" help:"Your own copy of the modules; default those of this binary."`
 }
 
 // open reads the file and finds tool, login and subscription.
@@ -77,7 +81,7 @@ func (f deployFlags) open(env *node.Env, version node.Version) (*provision.Deplo
 	}
 	shown := steps{out: env.Err, terminal: isTerminal(env.Err)}
 	return provision.New(env.Ctx, provision.Config{
-		Settings: s, Directory: dir, Tool: f.Tool, Logger: env.Log,
+		Settings: s, Directory: dir, Tool: f.Tool, Modules: f.Modules, Logger: env.Log,
 		Azure: azure.Config{Credential: login, Log: env.Log},
 		Image: provision.Image{Binary: f.Binary, Version: string(version)},
 		Tell:  shown.step,
@@ -117,7 +121,7 @@ func (c *deployPlanCmd) Run(env *node.Env, version node.Version) error {
 		return err
 	}
 	for _, p := range plans {
-		if err := summarise(env.Out, p); err != nil {
+		if _, err := fmt.Fprint(env.Out, p.Summary()); err != nil {
 			return err
 		}
 	}
@@ -125,10 +129,7 @@ func (c *deployPlanCmd) Run(env *node.Env, version node.Version) error {
 	if err := c.write(env, last.Report, version); err != nil {
 		return err
 	}
-	if !last.Private() {
-		return fault.New(fault.No, "what would be made is not private").Fix("mend it, or accept findings until a day with waivers in the file")
-	}
-	return nil
+	return last.Refusal()
 }
 
 func (c *deployPlanCmd) write(env *node.Env, r posture.Report, version node.Version) error {
@@ -171,17 +172,17 @@ func (c *deployApplyCmd) Run(env *node.Env, version node.Version) error {
 		return err
 	}
 	_, _ = fmt.Fprintln(env.Err, "reading what Azure has now")
-	r, snapshot, err := d.Prove(env.Ctx)
+	p, err := d.Prove(env.Ctx)
 	if err != nil {
 		return err
 	}
-	if err := snapshot.WriteFile(filepath.Join(d.Directory, "proof.json")); err != nil {
+	if err := p.Snapshot.WriteFile(filepath.Join(d.Directory, "proof.json")); err != nil {
 		return err
 	}
-	if err := report.Table(env.Out, r, report.Options{Color: isTerminal(env.Out)}); err != nil {
+	if err := report.Table(env.Out, p.Report, report.Options{Color: isTerminal(env.Out)}); err != nil {
 		return err
 	}
-	return (&judgeCmd{}).verdict(r)
+	return (&judgeCmd{}).verdict(p.Report)
 }
 
 type deployDestroyCmd struct {
@@ -249,3 +250,10 @@ func (c *deployOutputCmd) Run(env *node.Env, version node.Version) error {
 	}
 	return e.Encode(out)
 }
+
+type deployModulesCmd struct {
+	Dir string `arg:"" placeholder:"DIR" help:"Where to; it must be empty, or not be there."`
+}
+
+// Run writes the modules.
+func (c *deployModulesCmd) Run(*node.Env) error { return provision.Modules(c.Dir) }

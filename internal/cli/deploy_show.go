@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,44 +16,6 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/provision"
 )
-
-// summarise is a plan for a person: how many of what.
-func summarise(w io.Writer, p provision.Plan) error {
-	create, change, remove := p.Counts()
-	if create+change+remove == 0 {
-		_, err := fmt.Fprintf(w, "%s: nothing to do\n", p.Stage)
-		return err
-	}
-	if _, err := fmt.Fprintf(w, "%s: %d to create, %d to change, %d to delete\n", p.Stage, create, change, remove); err != nil {
-		return err
-	}
-	kinds := map[string]map[string]int{}
-	for _, c := range p.Changes {
-		kind := strings.ReplaceAll(strings.TrimPrefix(c.Type, "azurerm_"), "_", " ")
-		if kinds[kind] == nil {
-			kinds[kind] = map[string]int{}
-		}
-		kinds[kind][c.Action]++
-	}
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		var parts []string
-		for _, action := range slices.Sorted(maps.Keys(kinds[kind])) {
-			parts = append(parts, fmt.Sprintf("%s %d", action, kinds[kind][action]))
-		}
-		if _, err := fmt.Fprintf(w, "  %-42s %s\n", kind, strings.Join(parts, ", ")); err != nil {
-			return err
-		}
-	}
-	// What is lost or interrupted is named, not counted.
-	for _, c := range p.Changes {
-		if c.Action == "delete" || c.Action == "replace" {
-			if _, err := fmt.Fprintf(w, "  %s %s\n", c.Action, c.Address); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // steps shows progress: a line that moves on a terminal, a line for each end
 // elsewhere.

@@ -12,23 +12,34 @@ import (
 )
 
 // gatewayCmd is `gateway`.
-type gatewayCmd struct{ node.ConfigFlag }
+type gatewayCmd struct {
+	Serve  gatewayServeCmd  `cmd:"" default:"withargs" help:"Run the gateway; this is what gateway does without a word more."`
+	Status gatewayStatusCmd `cmd:"" help:"Say how a gateway that runs is: backends, workloads, ledger."`
+	Reload gatewayReloadCmd `cmd:"" help:"Have a gateway that runs read its configuration again, and say what came of it."`
+}
 
-// Help is shown by --help.
-func (*gatewayCmd) Help() string {
-	return `Every call goes one way: identify, authorize, admit, route, forward, meter,
+const gatewayHelp = `Every call goes one way: identify, authorize, admit, route, forward, meter,
 record. What no grant allows is refused, and what cannot be recorded too.
 
 A change of the file takes effect while it runs, and so does SIGHUP, for callers,
 workloads, limits, backends and prices; what is not right changes nothing, and
 the log says why. Listeners, ledger and sizes need a new start.
 
-Example:
-  ostiary config check ostiary.yaml && ostiary gateway --config ostiary.yaml`
-}
+Examples:
+  ostiary config check ostiary.yaml && ostiary gateway --config ostiary.yaml
+  ostiary gateway status --config ostiary.yaml
+  ostiary gateway reload --config ostiary.yaml`
+
+// Help is shown by gateway --help.
+func (*gatewayCmd) Help() string { return gatewayHelp }
+
+type gatewayServeCmd struct{ node.ConfigFlag }
+
+// Help is shown by --help.
+func (*gatewayServeCmd) Help() string { return gatewayHelp }
 
 // Run serves until interrupted.
-func (c *gatewayCmd) Run(env *node.Env) error {
+func (c *gatewayServeCmd) Run(env *node.Env, version node.Version) error {
 	s, err := gatewaySettings(c.Config)
 	if err != nil {
 		return err
@@ -44,7 +55,8 @@ func (c *gatewayCmd) Run(env *node.Env) error {
 			return err
 		}
 	}
-	return serve.Gateway(env, s, serve.Source{Path: c.Config, Load: gatewaySettings}, main, members)
+	from := serve.Source{Path: c.Config, Load: gatewaySettings, Version: string(version)}
+	return serve.Gateway(env, s, from, main, members)
 }
 
 // gatewaySettings reads the section gateway of a file that is right as a whole.

@@ -22,8 +22,9 @@ type Machine struct {
 	Nameservers []string
 	// Credential gives tokens for the model. Nil means the login at hand.
 	Credential azcore.TokenCredential
-	// Roots, Lookup and Dial are as in probe.Config.
+	// Roots, Known, Lookup and Dial are as in probe.Config.
 	Roots  *x509.CertPool
+	Known  []*x509.Certificate
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 }

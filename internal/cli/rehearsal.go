@@ -3,19 +3,15 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/ostiary/ostiary/internal/cli/demo"
 	"github.com/ostiary/ostiary/internal/cli/node"
-	"github.com/ostiary/ostiary/internal/config"
 	"github.com/ostiary/ostiary/internal/emulator"
-	"github.com/ostiary/ostiary/internal/fault"
 )
 
 // rehearsal is what a production build leaves out: the emulator signs tokens.
 type rehearsal struct {
 	Demo    demoCmd    `cmd:"" group:"try" help:"Run everything on loopback: one question from one company to a private model in another."`
-	Emulate emulateCmd `cmd:"" group:"try" help:"Run an emulated Azure OpenAI, with its own issuer of Entra tokens."`
+	Emulate emulateCmd `cmd:"" group:"try" help:"Run an emulated Azure: its OpenAI, Entra and Resource Manager, and a network to stand in."`
 }
 
 // emulatorSettings is the section emulator of the configuration file.
@@ -52,52 +48,4 @@ func (c *demoCmd) Run(env *node.Env, quiet QuietLog) error {
 	return demo.Run(&inner, demo.Options{
 		Ask: c.Ask, Once: c.Once, JSON: c.JSON, State: c.State, Upstream: c.Upstream, Model: c.Model,
 	})
-}
-
-type emulateCmd struct {
-	Config string `placeholder:"FILE" help:"Configuration file with a section emulator; without it, the defaults."`
-	State  string `placeholder:"DIR" help:"Directory of the certificate authority and the keys; in place of the file's."`
-}
-
-// Help is shown by --help.
-func (*emulateCmd) Help() string {
-	return `It answers as Azure does: with public access off, the public front refuses
-everybody with Azure's own 403, and the private front serves.
-
-Example:
-  ostiary emulate --state ~/.ostiary/emulator`
-}
-
-// Run serves until interrupted.
-func (c *emulateCmd) Run(env *node.Env) error {
-	var settings emulator.Settings
-	if c.Config != "" {
-		var f file
-		if err := config.Load(c.Config, &f, config.Options{}); err != nil {
-			return err
-		}
-		if f.Emulator == nil {
-			return fault.New(fault.Invalid, "the section emulator is missing").At(c.Config).Fix("add 'emulator: {}'")
-		}
-		settings = *f.Emulator
-	}
-	if c.State != "" {
-		settings.State = c.State
-	}
-	e, err := emulator.New(emulator.Config{Settings: settings, Logger: env.Log})
-	if err != nil {
-		return err
-	}
-	urls := e.URLs()
-	_, err = fmt.Fprintf(env.Out, `Azure OpenAI, emulated; Ctrl-C ends it
-
-  from the internet           %s
-  by the private endpoint     %s
-  Entra                       %s
-  trust this CA               %s
-`, urls.Public, urls.Private, urls.Issuer, e.CAFile())
-	if err != nil {
-		return err
-	}
-	return e.Run(env.Ctx)
 }

@@ -60,7 +60,7 @@ func (p *probeFlags) look(env *node.Env, t *topology.Topology, m Machine, o post
 func (p *probeFlags) config(env *node.Env, m Machine, here model, subjects []subject) probe.Config {
 	cfg := probe.Config{
 		Wait: p.Wait, Servers: slices.Concat(p.DNS, m.nameservers()), DoH: p.DoH,
-		Roots: m.Roots, Lookup: m.Lookup, Dial: m.Dial,
+		Roots: m.Roots, Known: m.Known, Lookup: m.Lookup, Dial: m.Dial,
 	}
 	inside := false
 	for _, s := range subjects {

@@ -50,8 +50,8 @@ type (
 	}
 )
 
-// The content filter's verdicts. The emulator filters nothing, so every one
-// is the harmless value.
+// The content filter's verdicts. Every one is the harmless value, but for the
+// marker words that filter.go knows.
 type (
 	severity struct {
 		Filtered bool   `json:"filtered"`
@@ -98,6 +98,7 @@ type reply struct {
 	created                int64
 	tokens                 []string
 	finish                 string
+	filter                 answerFilter
 	usage                  usage
 }
 
@@ -119,6 +120,12 @@ func (f *front) chat(w http.ResponseWriter, c *call) *refusal {
 	}
 	if refused := deployed(c, name); refused != nil {
 		return refused
+	}
+	if refused := c.deployment.quota.admit(f.now(), c, promptTokens(q.turns), q.limit*q.choices); refused != nil {
+		return refused
+	}
+	if v, blocked := judge(textsOf(q.turns)...); blocked {
+		return promptBlocked(v)
 	}
 	r := f.reply(c, q)
 	f.setModelHeaders(w.Header(), c, r.usage.TotalTokens)
@@ -142,6 +149,10 @@ func (f *front) reply(c *call, q question) reply {
 	if q.limit > 0 && len(tokens) > q.limit {
 		tokens, finish = tokens[:q.limit], "length"
 	}
+	filter := answerPasses()
+	if cutsAnswer(q.turns) {
+		tokens, finish, filter = tokens[:min(answerKept, len(tokens))], "content_filter", answerBlocked()
+	}
 	prompt := promptTokens(q.turns)
 	return reply{
 		id:          "chatcmpl-" + randomName(29),
@@ -150,6 +161,7 @@ func (f *front) reply(c *call, q question) reply {
 		created:     f.now().Unix(),
 		tokens:      tokens,
 		finish:      finish,
+		filter:      filter,
 		usage: usage{
 			PromptTokens:     prompt,
 			CompletionTokens: len(tokens) * q.choices,
@@ -165,7 +177,7 @@ func (r reply) whole(choices int) completion {
 	}
 	for i := range choices {
 		out.Choices = append(out.Choices, choice{
-			Filter: answerPasses(), FinishReason: r.finish, Index: i,
+			Filter: r.filter, FinishReason: r.finish, Index: i,
 			Message: message{Annotations: []struct{}{}, Content: strings.Join(r.tokens, ""), Role: "assistant"},
 		})
 	}

@@ -85,6 +85,13 @@ func (f *front) embeddings(w http.ResponseWriter, c *call) *refusal {
 	if refused != nil {
 		return refused
 	}
+	prompt := 0
+	for _, in := range inputs {
+		prompt += in.count()
+	}
+	if refused := c.deployment.quota.admit(f.now(), c, prompt, 1); refused != nil {
+		return refused
+	}
 	out := embeddingList{Object: "list", Model: servedName(c.deployment.model, c.deployment.Version)}
 	documents := f.corpus()
 	for i, in := range inputs {
@@ -93,9 +100,8 @@ func (f *front) embeddings(w http.ResponseWriter, c *call) *refusal {
 		}
 		vector := documents.embed(in, c.deployment.model.dimensions)
 		out.Data = append(out.Data, embedding{"embedding", i, encode(shortenVector(vector, dimensions))})
-		out.Usage.PromptTokens += in.count()
 	}
-	out.Usage.TotalTokens = out.Usage.PromptTokens
+	out.Usage = embeddingUsage{prompt, prompt}
 	f.setModelHeaders(w.Header(), c, out.Usage.TotalTokens)
 	writeAnswer(w, out)
 	return nil

@@ -29,6 +29,7 @@ type Config struct {
 	// Ready listeners, in place of the addresses in Settings. They are closed
 	// when Run ends, or by Close.
 	Public, Private, Issuer net.Listener
+	Places, Page            net.Listener // of the network, where the settings have one
 
 	Documents  fs.FS                 // what answers are quoted from, *.md at the root; nil is Ostiary's own
 	Now        func() time.Time      // nil is time.Now
@@ -46,26 +47,14 @@ type Emulator struct {
 	issuer   *issuer
 	accounts []*account
 	urls     URLs
+	world    *world // nil without a network
 	log      *slog.Logger
 }
 
-// URLs are the base URLs of the three fronts, without a trailing slash.
-type URLs struct{ Public, Private, Issuer string }
-
-// account is an Account ready to serve.
-type account struct {
-	Account
-	key         secret.String
-	users       map[string]bool // object ids; nil means everybody
-	deployments map[string]*deployment
-}
-
-// deployment is a Deployment ready to serve.
-type deployment struct {
-	Deployment
-	model model
-	quota quota
-}
+// URLs are the base URLs of the three fronts, without a trailing slash. With a
+// network, Page is the URL of the page that draws it, and Places the address of
+// the proxy; both are empty without.
+type URLs struct{ Public, Private, Issuer, Page, Places string }
 
 // New checks the settings, loads or makes the state, and opens the listeners.
 // It does not build the index of documents: the first question does.
@@ -117,6 +106,7 @@ func (e *Emulator) start(cfg Config) (err error) {
 		accounts: e.accounts,
 		hosts:    e.settings.Hosts,
 		tokens:   e.issuer,
+		stored:   newResponseStore(),
 		corpus:   sync.OnceValue(func() *corpus { return newCorpus(documents) }),
 		delay:    e.settings.TokenDelay,
 		now:      now,
@@ -128,31 +118,10 @@ func (e *Emulator) start(cfg Config) (err error) {
 	for i, h := range []http.Handler{e.public, e.private, e.issuer} {
 		e.fronts[i].handler = h
 	}
-	return nil
-}
-
-func loadAccounts(s Settings) ([]*account, error) {
-	var accounts []*account
-	for _, settings := range s.Accounts {
-		key, err := loadSecret(settings.Key, s.State, settings.Name+".key")
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "no key for account "+settings.Name).Because(err)
-		}
-		a := &account{Account: settings, key: key, deployments: map[string]*deployment{}}
-		for _, d := range settings.Deployments {
-			m, _ := findModel(d.Model) // checked before
-			a.deployments[d.Name] = &deployment{Deployment: d, model: m}
-		}
-		for _, name := range settings.OpenAIUsers {
-			if a.users == nil {
-				a.users = map[string]bool{}
-			}
-			i := slices.IndexFunc(s.Directory.Apps, func(app App) bool { return app.Name == name })
-			a.users[s.Directory.Apps[i].ObjectID] = true
-		}
-		accounts = append(accounts, a)
+	if e.settings.Network == nil {
+		return nil
 	}
-	return accounts, nil
+	return e.newWorld(cfg, now, plane)
 }
 
 // problems joins what Check reports into one fault.

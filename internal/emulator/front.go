@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ostiary/ostiary/internal/cloud"
 )
 
 // maxBody bounds a request's body, in bytes: 2,048 embedding inputs of 8,192
@@ -23,9 +26,11 @@ const strictTransport = "max-age=31536000; includeSubDomains; preload"
 // dataPlane is what both fronts share.
 type dataPlane struct {
 	accounts []*account
-	hosts    []string // further names of the fronts themselves
+	live     *liveAccounts // of the Resource Manager; nil for none
+	hosts    []string      // further names of the fronts themselves
 	tokens   verifier
 	corpus   func() *corpus
+	stored   *responseStore
 	delay    time.Duration
 	now      func() time.Time
 	log      *slog.Logger
@@ -40,8 +45,9 @@ type verifier interface {
 // front is the data plane as seen from one side of the private endpoint.
 type front struct {
 	*dataPlane
-	name   string
-	public bool
+	name    string
+	public  bool
+	network bool // the way that a call came stands in its context
 }
 
 // call is one request on its way through: route, then authenticate, then the
@@ -77,8 +83,11 @@ func (f *front) serve(w http.ResponseWriter, c *call) *refusal {
 	if c.account == nil {
 		return noRoute()
 	}
-	if f.public && !c.account.PublicNetworkAccess {
+	switch c.account.admits(f.origin(c)) {
+	case cloud.PublicOff:
 		return publicAccessDisabled()
+	case cloud.NotInRules:
+		return notInRules()
 	}
 	w.Header().Set("X-Ms-Region", c.account.Region)
 	var refused *refusal
@@ -88,11 +97,31 @@ func (f *front) serve(w http.ResponseWriter, c *call) *refusal {
 	if refused := f.authenticate(c); refused != nil {
 		return refused
 	}
+	return f.operate(w, c)
+}
+
+func (f *front) operate(w http.ResponseWriter, c *call) *refusal {
 	switch c.operation {
 	case opChat:
 		return f.chat(w, c)
+	case opCompletions:
+		return f.completions(w, c)
 	case opEmbeddings:
 		return f.embeddings(w, c)
+	case opResponses:
+		return f.createResponse(w, c)
+	case opResponse:
+		return f.getResponse(w, c)
+	case opDeleteResponse:
+		return f.deleteResponse(w, c)
+	case opImages:
+		return f.images(w, c)
+	case opSpeech:
+		return f.speech(w, c)
+	case opTranscription, opTranslation:
+		return f.transcription(w, c)
+	case opRealtime:
+		return f.realtime(w, c)
 	case opModels:
 		return f.listModels(w, c)
 	default:
@@ -109,10 +138,18 @@ func (d *dataPlane) accountFor(hostport string) *account {
 		host = hostport
 	}
 	label, _, named := strings.Cut(host, ".")
+	if d.live != nil {
+		if a := d.live.find(label); a != nil {
+			return a
+		}
+	}
 	for _, a := range d.accounts {
 		if strings.EqualFold(a.Name, label) {
 			return a
 		}
+	}
+	if d.live != nil {
+		return nil // in a network nothing answers without a name
 	}
 	if net.ParseIP(strings.Trim(host, "[]")) != nil || !named || slices.Contains(d.hosts, host) {
 		return d.accounts[0]
@@ -149,10 +186,11 @@ func writeRefusal(w http.ResponseWriter, r *refusal) {
 	if r.policy != "" {
 		w.Header().Set("Policy-Id", r.policy)
 	}
+	maps.Copy(w.Header(), r.header)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(r.body)))
 	w.WriteHeader(r.status)
-	_, _ = io.WriteString(w, r.body)
+	_, _ = io.WriteString(w, r.body) //nolint:gosec // it is JSON, and says so with nosniff
 }
 
 // writeAnswer sends a 200. The body ends in a newline, as recorded.
@@ -185,7 +223,7 @@ func deployed(c *call, name string) *refusal {
 	if !ok {
 		return noDeployment()
 	}
-	if d.model.does != c.operation {
+	if !d.model.can(c.operation) {
 		return wrongOperation(c.operation, d.model.name)
 	}
 	c.deployment = d

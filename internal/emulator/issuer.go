@@ -2,11 +2,7 @@ package emulator
 
 import (
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
-	"math/big"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -15,16 +11,26 @@ import (
 	"github.com/ostiary/ostiary/internal/secret"
 )
 
-// issuer is the emulated Entra tenant: discovery, keys, and tokens by client
-// credentials. It signs in applications alone; people have no page here.
+// issuer is the emulated Entra tenant: discovery, keys, the sign-in pages, and
+// tokens for people and applications. Everything that it hands out and takes
+// back is sealed and holds its own state, so that a restart signs nobody out;
+// only device codes that wait, and codes that were redeemed, are remembered.
 type issuer struct {
 	base      string // https URL without a trailing slash
 	tenant    string
 	lifetime  time.Duration
+	poll      time.Duration
 	apps      []app
+	people    []person
 	resources []Resource
 	key       *rsa.PrivateKey
 	keyID     string
+	opaque    *opaque
+	redeemed  redeemed
+	devices   devices
+	pages     *pages
+	origin    *http.CrossOriginProtection
+	made      graphApps // applications that Graph made; nil without a network
 	now       func() time.Time
 }
 
@@ -32,6 +38,15 @@ type issuer struct {
 type app struct {
 	App
 	secret secret.String
+	opens  func(given string) bool // of one that Graph made, whose secrets are not kept; else nil
+}
+
+// opensWith says whether a secret is the application's.
+func (a app) opensWith(given string) bool {
+	if a.opens != nil {
+		return a.opens(given)
+	}
+	return a.secret.Equal(given)
 }
 
 func newIssuer(s Settings, base string, now func() time.Time) (*issuer, error) {
@@ -39,155 +54,136 @@ func newIssuer(s Settings, base string, now func() time.Time) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &issuer{
-		base: base, tenant: s.Directory.Tenant, lifetime: s.Directory.TokenLifetime,
-		key: key, keyID: thumbprint(&key.PublicKey), now: now,
-		resources: append([]Resource{
-			{URI: cognitiveURI, AppID: cognitiveAppID, TokenVersion: 1},
-			{URI: foundryURI, AppID: cognitiveAppID, TokenVersion: 1},
-		}, s.Directory.Resources...),
+	sealing, err := loadSecret(secret.Ref{}, s.State, "issuer.seal")
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "no key for the issuer's codes").At(s.State).Because(err)
 	}
-	for _, settings := range s.Directory.Apps {
-		value, err := loadSecret(settings.Secret, s.State, settings.Name+".secret")
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "no secret for application "+settings.Name).Because(err)
+	d := s.Directory
+	i := &issuer{
+		base: base, tenant: d.Tenant, lifetime: d.TokenLifetime, poll: d.DevicePoll,
+		key: key, keyID: thumbprint(&key.PublicKey), now: now, people: newPeople(d),
+		resources: append(azureResources(), d.Resources...),
+		opaque:    newOpaque(sealing), pages: newPages(), origin: http.NewCrossOriginProtection(),
+	}
+	for _, settings := range d.Apps {
+		a := app{App: settings}
+		if !settings.Public {
+			if a.secret, err = loadSecret(settings.Secret, s.State, settings.Name+".secret"); err != nil {
+				return nil, fault.New(fault.Invalid, "no secret for application "+settings.Name).Because(err)
+			}
 		}
-		i.apps = append(i.apps, app{settings, value})
+		i.apps = append(i.apps, a)
+	}
+	if _, known := i.appBy(azureCLIClientID); !known {
+		i.apps = append(i.apps, app{App: App{
+			Name: "Microsoft Azure CLI", ClientID: azureCLIClientID, ObjectID: derivedGUID("principal", azureCLIClientID),
+			Public: true, RedirectURIs: loopbackURIs(),
+		}})
 	}
 	return i, nil
 }
 
-// issuerName is the iss of tokens of a version. On Azure the first is
-// https://sts.windows.net/TENANT/, here both stand under one base.
-func (i *issuer) issuerName(version int) string {
-	if version == 1 {
-		return i.base + "/" + i.tenant + "/"
+// azureResources are Azure's own APIs. None of them sets
+// accessTokenAcceptedVersion, so all their tokens are of version 1.
+func azureResources() []Resource {
+	resources := []Resource{{URI: graphURI, AppID: graphAppID, TokenVersion: 1, Scopes: append(openIDScopes(), "User.Read")}}
+	for _, r := range []struct{ uri, id string }{
+		{cognitiveURI, cognitiveAppID},
+		{foundryURI, cognitiveAppID},
+		{"https://management.azure.com", "797f4846-ba00-4fd7-ba43-dac1f8f63013"},
+		{"https://management.core.windows.net", "797f4846-ba00-4fd7-ba43-dac1f8f63013"},
+		{"https://vault.azure.net", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"},
+		{"https://storage.azure.com", "e406a681-f3d4-42a8-90b6-c2b029497af1"},
+		{"https://containerregistry.azure.net", "6a0ec4d3-30cb-4a83-91c0-ae56bc0e3d26"},
+		{"https://eventhubs.azure.net", "80369ed6-5f11-4dd9-bef3-692475845e77"},
+	} {
+		resources = append(resources, Resource{URI: r.uri, AppID: r.id, TokenVersion: 1, Scopes: []string{impersonation}})
 	}
-	return i.base + "/" + i.tenant + "/v2.0"
+	return resources
 }
+
+func (i *issuer) appBy(id string) (app, bool) {
+	at := slices.IndexFunc(i.apps, func(a app) bool { return strings.EqualFold(a.ClientID, id) })
+	if at < 0 {
+		return i.madeApp(id)
+	}
+	return i.apps[at], true
+}
+
+// anyTenant names the endpoints that serve every tenant; here they lead to the
+// only one.
+func anyTenant(tenant string) bool { return tenant == "common" || tenant == "organizations" }
 
 // ServeHTTP routes /TENANT/… by hand: the tenant comes first, and an unknown
 // one has an answer of its own.
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "max-age=86400, private")
-	if r.Method == http.MethodPost {
-		w.Header().Set("Cache-Control", "no-store") // RFC 6749 section 5.1
-	}
-	tenant, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	switch {
-	case r.Method == http.MethodGet && r.URL.Path == "/common/discovery/instance":
+	switch r.URL.Path {
+	case "/common/discovery/instance":
 		i.instance(w, r)
-	case tenant != i.tenant:
-		i.refuse(w, unknownTenant(tenant))
-	case r.Method == http.MethodPost && path == "oauth2/v2.0/token":
-		i.token(w, r)
-	case r.Method != http.MethodGet:
-		http.NotFound(w, r)
-	case path == "v2.0/.well-known/openid-configuration":
-		writeJSON(w, http.StatusOK, i.configuration(2))
-	case path == ".well-known/openid-configuration":
-		writeJSON(w, http.StatusOK, i.configuration(1))
-	case path == "discovery/v2.0/keys" || path == "discovery/keys":
-		writeJSON(w, http.StatusOK, i.keys())
-	case path == "oauth2/v2.0/authorize":
-		i.refuse(w, noPeople())
-	default:
-		http.NotFound(w, r)
-	}
-}
-
-// discovery is OpenID Connect Discovery 1.0 section 3, as far as Entra fills it.
-type discovery struct {
-	TokenEndpoint string   `json:"token_endpoint"`
-	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
-	KeysURI       string   `json:"jwks_uri"`
-	ResponseModes []string `json:"response_modes_supported"`
-	SubjectTypes  []string `json:"subject_types_supported"`
-	Algorithms    []string `json:"id_token_signing_alg_values_supported"`
-	ResponseTypes []string `json:"response_types_supported"`
-	Scopes        []string `json:"scopes_supported"`
-	Issuer        string   `json:"issuer"`
-	Authorization string   `json:"authorization_endpoint"`
-	Claims        []string `json:"claims_supported"`
-}
-
-func (i *issuer) configuration(version int) discovery {
-	at := i.base + "/" + i.tenant
-	return discovery{
-		TokenEndpoint: at + "/oauth2/v2.0/token",
-		AuthMethods:   []string{"client_secret_post", "client_secret_basic"},
-		KeysURI:       at + "/discovery/v2.0/keys",
-		ResponseModes: []string{"query", "fragment", "form_post"},
-		SubjectTypes:  []string{"pairwise"},
-		Algorithms:    []string{"RS256"},
-		ResponseTypes: []string{"code", "id_token", "code id_token", "id_token token"},
-		Scopes:        []string{"openid"},
-		Issuer:        i.issuerName(version),
-		Authorization: at + "/oauth2/v2.0/authorize",
-		Claims:        []string{"sub", "iss", "aud", "exp", "iat", "nbf", "oid", "tid", "ver", "appid", "azp", "roles", "uti"},
-	}
-}
-
-// jwk is an RSA signing key of RFC 7517 with the issuer that Entra adds.
-type jwk struct {
-	Type   string `json:"kty"`
-	Use    string `json:"use"`
-	KeyID  string `json:"kid"`
-	N      string `json:"n"`
-	E      string `json:"e"`
-	Issuer string `json:"issuer"`
-}
-
-func (i *issuer) keys() any {
-	n, e := jwkNumbers(&i.key.PublicKey)
-	return struct {
-		Keys []jwk `json:"keys"`
-	}{[]jwk{{"RSA", "sig", i.keyID, n, e, i.issuerName(2)}}}
-}
-
-func jwkNumbers(key *rsa.PublicKey) (n, e string) {
-	b64 := base64.RawURLEncoding
-	return b64.EncodeToString(key.N.Bytes()), b64.EncodeToString(big.NewInt(int64(key.E)).Bytes())
-}
-
-// thumbprint is RFC 7638, section 3: the members in this order, without spaces.
-func thumbprint(key *rsa.PublicKey) string {
-	n, e := jwkNumbers(key)
-	sum := sha256.Sum256([]byte(`{"e":"` + e + `","kty":"RSA","n":"` + n + `"}`))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// instance answers MSAL's question whether it may trust this authority: yes
-// for our own host, invalid_instance for any other.
-func (i *issuer) instance(w http.ResponseWriter, r *http.Request) {
-	own, _ := url.Parse(i.base)
-	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
-	if err != nil || asked.Scheme != "https" || asked.Host != own.Host {
-		i.refuse(w, invalidInstance())
+		return
+	case "/oidc/userinfo":
+		i.userinfo(w, r)
+		return
+	case stylePath:
+		i.pages.style(w)
 		return
 	}
-	tenant, _, _ := strings.Cut(strings.TrimPrefix(asked.Path, "/"), "/")
-	if slices.Contains([]string{"", "common", "organizations"}, tenant) {
-		tenant = i.tenant
+	tenant, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if tenant != i.tenant && !anyTenant(tenant) {
+		i.refuse(w, unknownTenant(tenant))
+		return
 	}
-	type metadata struct {
-		Network string   `json:"preferred_network"`
-		Cache   string   `json:"preferred_cache"`
-		Aliases []string `json:"aliases"`
+	if handler, ok := i.route(r.Method, path); ok {
+		handler(w, r)
+		return
 	}
-	writeJSON(w, http.StatusOK, struct {
-		Endpoint string     `json:"tenant_discovery_endpoint"`
-		Version  string     `json:"api-version"`
-		Metadata []metadata `json:"metadata"`
-	}{
-		i.base + "/" + url.PathEscape(tenant) + "/v2.0/.well-known/openid-configuration", "1.1",
-		[]metadata{{own.Host, own.Host, []string{own.Host}}},
-	})
+	http.NotFound(w, r)
 }
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(marshal(v)))
+// route finds what answers a path behind the tenant.
+func (i *issuer) route(method, path string) (http.HandlerFunc, bool) {
+	switch method + " " + path {
+	case "GET v2.0/.well-known/openid-configuration":
+		return i.configuration(2), true
+	case "GET .well-known/openid-configuration":
+		return i.configuration(1), true
+	case "GET discovery/v2.0/keys", "GET discovery/keys":
+		return i.keys, true
+	case "POST oauth2/v2.0/token":
+		return i.private(i.token), true
+	case "POST oauth2/v2.0/devicecode":
+		return i.private(i.deviceCode), true
+	case "GET oauth2/v2.0/authorize", "POST oauth2/v2.0/authorize":
+		return i.private(i.authorize), true
+	case "POST login":
+		return i.private(i.sameOrigin(i.login)), true
+	case "GET oauth2/deviceauth", "POST oauth2/deviceauth":
+		return i.private(i.sameOrigin(i.deviceAuth)), true
+	case "GET oauth2/v2.0/logout", "POST oauth2/v2.0/logout":
+		return i.private(i.logout), true
+	}
+	return nil, false
+}
+
+// private keeps what a token endpoint and a sign-in page say out of caches
+// (RFC 6749 section 5.1).
+func (i *issuer) private(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next(w, r)
+	}
+}
+
+// sameOrigin refuses a form that another site's page sends.
+func (i *issuer) sameOrigin(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if i.origin.Check(r) != nil {
+			i.pages.trouble(w, http.StatusForbidden, "This form was sent by another site's page.")
+			return
+		}
+		next(w, r)
+	}
 }

@@ -164,7 +164,7 @@ func spoil(t *testing.T, e *Emulator, key any, method gojwt.SigningMethod, chang
 	t.Helper()
 	now := time.Now()
 	c := gojwt.MapClaims{
-		"iss": e.issuer.issuerName(1), "aud": cognitiveURI, "oid": derivedGUID("principal", sampleClientID),
+		"iss": e.issuer.ownNames().issuer(1, defaultTenant), "aud": cognitiveURI, "oid": derivedGUID("principal", sampleClientID),
 		"exp": now.Add(time.Hour).Unix(), "nbf": now.Unix(), "tid": defaultTenant, "ver": "1.0",
 	}
 	change(c)
@@ -194,14 +194,16 @@ func TestTokensAreChecked(t *testing.T) {
 		status int
 	}{
 		{"as it should be", spoil(t, e, own, rs256, func(gojwt.MapClaims) {}), 200},
-		{"v2 issuer", spoil(t, e, own, rs256, set("iss", e.issuer.issuerName(2))), 200},
+		{"v2 issuer", spoil(t, e, own, rs256, set("iss", e.issuer.ownNames().issuer(2, defaultTenant))), 200},
 		{"audience with a slash", spoil(t, e, own, rs256, set("aud", cognitiveURI+"/")), 200},
 		{"audience ai.azure.com", spoil(t, e, own, rs256, set("aud", foundryURI)), 200},
 		{"audience by id", spoil(t, e, own, rs256, set("aud", cognitiveAppID)), 200},
 		{"another audience", spoil(t, e, own, rs256, set("aud", "https://management.azure.com")), 401},
 		{"a prefix of the audience", spoil(t, e, own, rs256, set("aud", cognitiveURI+".example")), 401},
 		{"two audiences", spoil(t, e, own, rs256, set("aud", []string{cognitiveURI, "x"})), 401},
-		{"another issuer", spoil(t, e, own, rs256, set("iss", "https://sts.windows.net/"+defaultTenant+"/")), 401},
+		{"Azure's own name for us", spoil(t, e, own, rs256, set("iss", "https://sts.windows.net/"+defaultTenant+"/")), 200},
+		{"another tenant's issuer", spoil(t, e, own, rs256, set("iss", "https://sts.windows.net/"+sampleClientID+"/")), 401},
+		{"another issuer", spoil(t, e, own, rs256, set("iss", "https://login.example/"+defaultTenant+"/")), 401},
 		{"expired", spoil(t, e, own, rs256, set("exp", hours(-1))), 401},
 		{"without an end", spoil(t, e, own, rs256, func(c gojwt.MapClaims) { delete(c, "exp") }), 401},
 		{"not yet", spoil(t, e, own, rs256, set("nbf", hours(1))), 401},
@@ -271,7 +273,9 @@ func TestTokenRefusals(t *testing.T) {
 		number string
 	}{
 		{"no grant", defaultTenant, func(v url.Values) { v.Del("grant_type") }, 400, "invalid_request", "AADSTS900144: "},
-		{"another grant", defaultTenant, func(v url.Values) { v.Set("grant_type", "password") }, 400, "unsupported_grant_type", "AADSTS70003: "},
+		{"another grant", defaultTenant, func(v url.Values) { v.Set("grant_type", "telepathy") }, 400, "unsupported_grant_type", "AADSTS70003: "},
+		{"a password", defaultTenant, func(v url.Values) { v.Set("grant_type", "password") }, 400, "invalid_grant", "AADSTS50126: "},
+		{"no tenant", "organizations", func(url.Values) {}, 400, "invalid_request", "AADSTS50059: "},
 		{"no client", defaultTenant, func(v url.Values) { v.Del("client_id") }, 400, "invalid_request", "AADSTS900144: "},
 		{"unknown client", defaultTenant, func(v url.Values) { v.Set("client_id", "x") }, 400, "unauthorized_client", "AADSTS700016: "},
 		{"no secret", defaultTenant, func(v url.Values) { v.Del("client_secret") }, 401, "invalid_client", "AADSTS7000216: "},
@@ -337,7 +341,11 @@ func TestInstanceDiscovery(t *testing.T) {
 		got := decodeJSON[map[string]any](t, w.Body.Bytes())
 		where, _ := got["tenant_discovery_endpoint"].(string)
 		doc := decodeJSON[discovery](t, get(t, e, where))
-		if doc.Issuer != e.URLs().Issuer+"/"+defaultTenant+"/v2.0" || got["metadata"] == nil {
+		want := defaultTenant
+		if tenant == "common" {
+			want = "{tenantid}"
+		}
+		if doc.Issuer != e.URLs().Issuer+"/"+want+"/v2.0" || got["metadata"] == nil {
 			t.Errorf("%s: %s", tenant, w.Body)
 		}
 	}
@@ -355,7 +363,10 @@ func TestIssuerKnowsItsPaths(t *testing.T) {
 		status       int
 	}{
 		{"GET", "/" + defaultTenant + "/discovery/keys", 200},
-		{"GET", "/" + defaultTenant + "/oauth2/v2.0/authorize", 501},
+		{"GET", "/" + defaultTenant + "/oauth2/v2.0/authorize", 400},
+		{"GET", "/" + defaultTenant + "/login", 404},
+		{"GET", "/signin.css", 200},
+		{"GET", "/common/oauth2/deviceauth", 200},
 		{"GET", "/" + defaultTenant + "/oauth2/v2.0/token", 404},
 		{"POST", "/" + defaultTenant + "/discovery/v2.0/keys", 404},
 		{"GET", "/" + defaultTenant, 404},

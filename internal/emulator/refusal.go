@@ -14,6 +14,7 @@ type refusal struct {
 	body   string
 	policy string // header policy-id of the layer that refused; may be empty
 	code   string // Azure's code, for the metric
+	header http.Header
 }
 
 // Refusals of the layers before the model. The space after "message": and its
@@ -22,6 +23,13 @@ func publicAccessDisabled() *refusal {
 	return &refusal{
 		status: http.StatusForbidden, code: "AccessDenied", policy: "ThrowExceptionDueToTrafficDenied",
 		body: `{"error":{"code":"AccessDenied","message": "Public access is disabled. Please configure private endpoint."}}`,
+	}
+}
+
+func notInRules() *refusal {
+	return &refusal{
+		status: http.StatusForbidden, code: "403", policy: "ThrowExceptionDueToTrafficDenied",
+		body: `{"error":{"code":"403","message": "Access denied due to Virtual Network/Firewall rules."}}`,
 	}
 }
 

@@ -12,6 +12,7 @@ type route struct {
 	v1         bool
 	deployment string // classic calls; on v1 the body names it
 	model      string // of GET models/{id}
+	id         string // of a stored response
 	version    string // api-version; empty on v1 unless given
 }
 
@@ -33,6 +34,12 @@ func parseRoute(method, path string, query url.Values) (route, *refusal) {
 	if !r.operate(method, rest) {
 		return route{}, noRoute()
 	}
+	if r.operation == opRealtime {
+		r.deployment = query.Get("deployment")
+		if r.v1 {
+			r.deployment = query.Get("model")
+		}
+	}
 	switch {
 	case r.v1 && !knownV1Version(r.version):
 		return route{}, badVersion()
@@ -42,18 +49,39 @@ func parseRoute(method, path string, query url.Values) (route, *refusal) {
 	return r, nil
 }
 
-// operate reads the part after the prefix. Models are the account's, and
-// belong to no deployment; the rest needs one, or v1.
+// inferences are the operations that a deployment has of its own; on v1 the
+// body names it.
+func inferences() map[string]operation {
+	return map[string]operation{
+		"chat/completions": opChat, "completions": opCompletions, "embeddings": opEmbeddings,
+		"images/generations": opImages, "audio/speech": opSpeech,
+		"audio/transcriptions": opTranscription, "audio/translations": opTranslation,
+	}
+}
+
+// operate reads the part after the prefix. Models and responses are the
+// account's; the rest needs a deployment, or v1.
 func (r *route) operate(method string, rest []string) bool {
 	inference := r.v1 || r.deployment != ""
-	switch what := strings.Join(rest, "/"); {
-	case method == "POST" && inference && what == "chat/completions":
-		r.operation = opChat
-	case method == "POST" && inference && what == "embeddings":
-		r.operation = opEmbeddings
-	case method == "GET" && r.deployment == "" && what == "models":
+	what := strings.Join(rest, "/")
+	if op := inferences()[what]; op != "" && method == "POST" && inference {
+		r.operation = op
+		return true
+	}
+	switch {
+	case r.deployment != "":
+		return false
+	case method == "POST" && what == "responses":
+		r.operation = opResponses
+	case method == "GET" && what == "realtime":
+		r.operation = opRealtime
+	case len(rest) == 2 && rest[0] == "responses" && method == "GET":
+		r.operation, r.id = opResponse, rest[1]
+	case len(rest) == 2 && rest[0] == "responses" && method == "DELETE":
+		r.operation, r.id = opDeleteResponse, rest[1]
+	case method == "GET" && what == "models":
 		r.operation = opModels
-	case method == "GET" && r.deployment == "" && len(rest) == 2 && rest[0] == "models":
+	case method == "GET" && len(rest) == 2 && rest[0] == "models":
 		r.operation, r.model = opModel, rest[1]
 	default:
 		return false

@@ -75,6 +75,9 @@ func reachable(addr net.Addr) (host, port string) {
 // Close closes the listeners of an emulator that will not Run.
 func (e *Emulator) Close() error {
 	var errs []error
+	if e.world != nil {
+		e.world.close()
+	}
 	for _, f := range e.fronts {
 		if err := f.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
@@ -89,7 +92,13 @@ func (e *Emulator) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var group sync.WaitGroup
-	errs := make([]error, len(e.fronts))
+	errs := make([]error, len(e.fronts)+1)
+	if e.world != nil {
+		group.Go(func() {
+			defer stop()
+			errs[len(e.fronts)] = e.world.run(ctx)
+		})
+	}
 	for i, f := range e.fronts {
 		group.Go(func() {
 			defer stop()

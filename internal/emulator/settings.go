@@ -25,6 +25,7 @@ type Settings struct {
 	TokenDelay    time.Duration `yaml:"token_delay" doc:"pause between streamed tokens, at most 1m; default none"`
 	Accounts      []Account     `yaml:"accounts" doc:"Azure OpenAI accounts; default one, ostiary-demo"`
 	Directory     Directory     `yaml:"directory" doc:"the Entra tenant that issues tokens"`
+	Network       *Network      `yaml:"network" doc:"an Azure around the accounts: Resource Manager, services, places in a network; default none"`
 }
 
 // Account is one Azure OpenAI resource.
@@ -49,24 +50,46 @@ type Deployment struct {
 type Directory struct {
 	Tenant        string        `yaml:"tenant" doc:"tenant id; default 0b5f1a4e-6d1c-4c8e-9a52-3f7d2e9c1b60"`
 	TokenLifetime time.Duration `yaml:"token_lifetime" doc:"life of an access token, 1m to 24h; default 1h"`
-	Apps          []App         `yaml:"apps" doc:"applications that can sign in with a secret; default one, sample-app"`
-	Resources     []Resource    `yaml:"resources" doc:"APIs beside Azure's own that tokens can be issued for; default api://ostiary-gateway"`
+	DevicePoll    time.Duration `yaml:"device_poll" doc:"how long a device waits between two polls, 1s to 1m; default 5s"`
+	Users         []User        `yaml:"users" doc:"people who can sign in by a click; default three sample people"`
+	Groups        []Group       `yaml:"groups" doc:"security groups; default those of the sample people"`
+	Apps          []App         `yaml:"apps" doc:"registered applications; default sample-app, ostiary-cli, ostiary-chat"`
+	Resources     []Resource    `yaml:"resources" doc:"APIs beside Azure's own that tokens can be issued for; default api://ostiary-gateway and api://ostiary-chat"`
+}
+
+// User is a person of the directory. Nobody has a password: the sign-in page
+// is for rehearsal.
+type User struct {
+	Login       string   `yaml:"login" config:"required" doc:"user principal name, such as one@sample.example"`
+	DisplayName string   `yaml:"display_name" doc:"what the sign-in page shows; default the login"`
+	ObjectID    string   `yaml:"object_id" doc:"object id, a GUID; default derived from login"`
+	Groups      []string `yaml:"groups" doc:"names of groups, at most 200; default none"`
+	Roles       []string `yaml:"roles" doc:"application roles that the person's tokens carry; default none"`
+}
+
+// Group is a security group.
+type Group struct {
+	Name     string `yaml:"name" config:"required" doc:"display name"`
+	ObjectID string `yaml:"object_id" doc:"object id, a GUID, as tokens carry it; default derived from name"`
 }
 
 // App is an application with its service principal.
 type App struct {
-	Name     string     `yaml:"name" config:"required" doc:"display name"`
-	ClientID string     `yaml:"client_id" config:"required" doc:"application id, a GUID"`
-	ObjectID string     `yaml:"object_id" doc:"the service principal's object id, a GUID; default derived from client_id"`
-	Secret   secret.Ref `yaml:"secret" doc:"where the client secret is kept; default NAME.secret in the state directory, made once"`
-	Roles    []string   `yaml:"roles" doc:"application roles that its tokens carry; default none"`
+	Name         string     `yaml:"name" config:"required" doc:"display name"`
+	ClientID     string     `yaml:"client_id" config:"required" doc:"application id, a GUID"`
+	ObjectID     string     `yaml:"object_id" doc:"the service principal's object id, a GUID; default derived from client_id"`
+	Secret       secret.Ref `yaml:"secret" doc:"where the client secret is kept; default NAME.secret in the state directory, made once"`
+	Public       bool       `yaml:"public" doc:"an application without a secret, on people's own machines; default no"`
+	RedirectURIs []string   `yaml:"redirect_uris" doc:"where people may be sent back to; of public applications any port of http://localhost or http://127.0.0.1 will do; default none"`
+	Roles        []string   `yaml:"roles" doc:"application roles that its tokens carry; default none"`
 }
 
 // Resource is an API that tokens are issued for.
 type Resource struct {
-	URI          string `yaml:"uri" config:"required" doc:"application ID URI, without a trailing slash"`
-	AppID        string `yaml:"app_id" config:"required" doc:"application id, a GUID: the audience of version 2 tokens"`
-	TokenVersion int    `yaml:"token_version" doc:"accessTokenAcceptedVersion, 1 or 2; default 1, as Azure takes null"`
+	URI          string   `yaml:"uri" config:"required" doc:"application ID URI, without a trailing slash"`
+	AppID        string   `yaml:"app_id" config:"required" doc:"application id, a GUID: the audience of version 2 tokens"`
+	TokenVersion int      `yaml:"token_version" doc:"accessTokenAcceptedVersion, 1 or 2; default 1, as Azure takes null"`
+	Scopes       []string `yaml:"scopes" doc:"what people can let an application do there; default user_impersonation"`
 }
 
 // The two APIs that Azure OpenAI's tokens are for. Neither sets
@@ -101,6 +124,10 @@ func (s Settings) withDefaults() Settings {
 		s.Accounts[i] = s.Accounts[i].withDefaults()
 	}
 	s.Directory = s.Directory.withDefaults()
+	if s.Network != nil {
+		network := s.Network.withDefaults()
+		s.Network, s.Directory = &network, s.Directory.withOwner()
+	}
 	return s
 }
 
@@ -123,20 +150,28 @@ func (a Account) withDefaults() Account {
 func (d Directory) withDefaults() Directory {
 	d.Tenant = cmp.Or(d.Tenant, defaultTenant)
 	d.TokenLifetime = cmp.Or(d.TokenLifetime, time.Hour)
+	d.DevicePoll = cmp.Or(d.DevicePoll, 5*time.Second)
 	d.Apps, d.Resources = slices.Clone(d.Apps), slices.Clone(d.Resources)
 	if len(d.Apps) == 0 {
-		d.Apps = []App{{Name: "sample-app", ClientID: sampleClientID}}
+		d.Apps = SampleApps()
 	}
 	for i := range d.Apps {
 		d.Apps[i].ObjectID = cmp.Or(d.Apps[i].ObjectID, derivedGUID("principal", d.Apps[i].ClientID))
 	}
 	if len(d.Resources) == 0 {
-		d.Resources = []Resource{{URI: "api://ostiary-gateway", AppID: gatewayAppID, TokenVersion: 2}}
+		d.Resources = []Resource{
+			{URI: "api://ostiary-gateway", AppID: gatewayAppID, TokenVersion: 2},
+			{URI: "api://ostiary-chat", AppID: chatClientID, TokenVersion: 2},
+		}
 	}
 	for i := range d.Resources {
-		d.Resources[i].TokenVersion = cmp.Or(d.Resources[i].TokenVersion, 1)
+		r := &d.Resources[i]
+		r.TokenVersion = cmp.Or(r.TokenVersion, 1)
+		if len(r.Scopes) == 0 {
+			r.Scopes = []string{impersonation}
+		}
 	}
-	return d
+	return d.withPeople()
 }
 
 // Names end up in file names, host names and paths: nothing but these.
@@ -165,6 +200,9 @@ func (s Settings) Check(report func(path, what, fix string)) {
 	}
 	s.checkAccounts(report)
 	s.Directory.check(report)
+	if s.Network != nil {
+		s.Network.check(func(path, what, fix string) { report("network."+path, what, fix) })
+	}
 }
 
 func (s Settings) checkAccounts(report func(path, what, fix string)) {
@@ -213,7 +251,9 @@ func (d Directory) check(report func(path, what, fix string)) {
 		if !guid.MatchString(a.ObjectID) {
 			report(at+".object_id", "not a GUID", "write it in lower case with hyphens")
 		}
+		a.check(at, report)
 	}
+	d.checkPeople(report)
 	for i, r := range d.Resources {
 		at := fmt.Sprintf("directory.resources[%d]", i)
 		if u, err := url.Parse(r.URI); err != nil || u.Scheme == "" || u.Host == "" {
@@ -224,6 +264,11 @@ func (d Directory) check(report func(path, what, fix string)) {
 		}
 		if r.TokenVersion != 1 && r.TokenVersion != 2 {
 			report(at+".token_version", "not a token version", "use 1 or 2")
+		}
+		for j, scope := range r.Scopes {
+			if !scopeName.MatchString(scope) {
+				report(fmt.Sprintf("%s.scopes[%d]", at, j), "not a scope's name", "use letters, digits, . _ and -, without the API's URI")
+			}
 		}
 	}
 }

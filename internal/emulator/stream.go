@@ -78,13 +78,17 @@ func (s *streaming) run() error {
 			return err
 		}
 	}
-	if err := s.each(struct{}{}, delta{}, 0, &s.r.finish); err != nil {
+	var last any = struct{}{}
+	if s.r.finish == "content_filter" {
+		last = s.r.filter
+	}
+	if err := s.each(last, delta{}, 0, &s.r.finish); err != nil {
 		return err
 	}
 	if s.q.includeUsage {
-		last := s.chunk([]chunkChoice{}, 0)
-		last.Usage = &usageOrNull{&s.r.usage}
-		if err := s.send(last); err != nil {
+		used := s.chunk([]chunkChoice{}, 0)
+		used.Usage = &usageOrNull{&s.r.usage}
+		if err := s.send(used); err != nil {
 			return err
 		}
 	}

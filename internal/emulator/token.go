@@ -1,9 +1,6 @@
 package emulator
 
 import (
-	"mime"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -11,49 +8,111 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// maxForm bounds the token endpoint's body, in bytes.
-const maxForm = 64 << 10
-
 // skew is how far two clocks may differ, as Microsoft's own validators take it.
 const skew = 5 * time.Minute
 
-// claims are the parts of Entra's access tokens for applications that readers
-// rely on. Version 1 names the client appid, version 2 azp.
+// claims are the parts of Entra's tokens that readers rely on. Version 1 names
+// the client appid, version 2 azp.
 type claims struct {
 	jwt.RegisteredClaims
-	AppID    string   `json:"appid,omitempty"`
-	AppIDACR string   `json:"appidacr,omitempty"`
-	AZP      string   `json:"azp,omitempty"`
-	AZPACR   string   `json:"azpacr,omitempty"`
-	IDType   string   `json:"idtyp,omitempty"`
-	ObjectID string   `json:"oid"`
-	Roles    []string `json:"roles,omitempty"`
-	Tenant   string   `json:"tid"`
-	UTI      string   `json:"uti"`
-	Version  string   `json:"ver"`
+	AppID     string   `json:"appid,omitempty"`
+	AppIDACR  string   `json:"appidacr,omitempty"`
+	AZP       string   `json:"azp,omitempty"`
+	AZPACR    string   `json:"azpacr,omitempty"`
+	Email     string   `json:"email,omitempty"`
+	Groups    []string `json:"groups,omitempty"`
+	IDType    string   `json:"idtyp,omitempty"`
+	Name      string   `json:"name,omitempty"`
+	Nonce     string   `json:"nonce,omitempty"`
+	ObjectID  string   `json:"oid"`
+	Preferred string   `json:"preferred_username,omitempty"`
+	Roles     []string `json:"roles,omitempty"`
+	Scopes    string   `json:"scp,omitempty"`
+	Tenant    string   `json:"tid"`
+	Unique    string   `json:"unique_name,omitempty"`
+	UPN       string   `json:"upn,omitempty"`
+	UTI       string   `json:"uti"`
+	Version   string   `json:"ver"`
 }
 
-// issue signs a token for a resource. audience is the URI as the client wrote
-// it: version 1 repeats it, trailing slash and all, version 2 has the app id.
-func (i *issuer) issue(a app, r Resource, audience string) (string, error) {
+// client is the application that a token was issued to.
+func (c claims) client() string { return c.AppID + c.AZP }
+
+// person says whether the token speaks for one.
+func (c claims) person() bool { return c.Scopes != "" }
+
+// common are the claims of every token.
+func (i *issuer) common(n names, version int, audience string) claims {
 	now := i.now()
-	c := claims{
+	return claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    i.issuerName(r.TokenVersion),
-			Subject:   a.ObjectID,
+			Issuer:    n.issuer(version, i.tenant),
 			Audience:  jwt.ClaimStrings{audience},
 			IssuedAt:  jwt.NewNumericDate(now),
 			NotBefore: jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(i.lifetime)),
 		},
-		IDType: "app", ObjectID: a.ObjectID, Roles: a.Roles, Tenant: i.tenant, UTI: randomName(22),
+		Tenant: i.tenant, UTI: randomName(22), Version: map[int]string{1: "1.0", 2: "2.0"}[version],
 	}
-	if r.TokenVersion == 1 {
-		c.AppID, c.AppIDACR, c.Version = a.ClientID, "1", "1.0"
+}
+
+// access are the claims of an access token for an API. The audience of version
+// 1 is the URI as the client wrote it, trailing slash and all; version 2 has
+// the app id. acr is "1" where the client showed a secret, "0" if it has none.
+func (i *issuer) access(n names, a app, t target) claims {
+	acr := "1"
+	if a.Public {
+		acr = "0"
+	}
+	c := i.common(n, t.TokenVersion, t.audience)
+	if t.TokenVersion == 1 {
+		c.AppID, c.AppIDACR = a.ClientID, acr
 	} else {
-		c.AZP, c.AZPACR, c.Version = a.ClientID, "1", "2.0"
-		c.Audience = jwt.ClaimStrings{r.AppID}
+		c.AZP, c.AZPACR, c.Audience = a.ClientID, acr, jwt.ClaimStrings{t.AppID}
 	}
+	return c
+}
+
+// appToken is an access token for an application itself.
+func (i *issuer) appToken(n names, a app, t target) (string, error) {
+	c := i.access(n, a, t)
+	c.IDType, c.ObjectID, c.Subject, c.Roles = "app", a.ObjectID, a.ObjectID, a.Roles
+	return i.sign(c)
+}
+
+// personToken is an access token for an application that acts for a person.
+func (i *issuer) personToken(n names, a app, p person, t target) (string, error) {
+	c := i.access(n, a, t)
+	c.ObjectID, c.Subject, c.Name = p.ObjectID, pairwise(p, t.AppID), p.DisplayName
+	c.Scopes = strings.Join(t.scopes, " ")
+	if t.TokenVersion == 1 {
+		c.Unique, c.UPN = p.Login, p.Login
+	} else {
+		c.Preferred = p.Login
+	}
+	if t.AppID != graphAppID {
+		c.Groups, c.Roles = p.groups, p.Roles
+	}
+	return i.sign(c)
+}
+
+// idToken tells the application who has signed in (OpenID Connect Core 1.0
+// section 2). From the version 2 endpoint it is always of version 2.
+func (i *issuer) idToken(n names, a app, p person, nonce string, email bool) (string, error) {
+	c := i.common(n, 2, a.ClientID)
+	c.ObjectID, c.Subject, c.Nonce = p.ObjectID, pairwise(p, a.ClientID), nonce
+	c.Name, c.Preferred, c.Groups, c.Roles = p.DisplayName, p.Login, p.groups, p.Roles
+	if email {
+		c.Email = p.Login
+	}
+	return i.sign(c)
+}
+
+// pairwise is a person's sub: another one for every application, so that two
+// of them cannot compare notes (OpenID Connect Core 1.0 section 8.1).
+func pairwise(p person, appID string) string { return derivedGUID("subject "+appID, p.ObjectID) }
+
+func (i *issuer) sign(c claims) (string, error) {
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, singleAudience{c})
 	t.Header["kid"] = i.keyID
 	return t.SignedString(i.key)
@@ -74,6 +133,18 @@ func (c singleAudience) MarshalJSON() ([]byte, error) {
 // verify checks a token for Azure OpenAI: our signature with RS256, issuer,
 // time and audience.
 func (i *issuer) verify(token string) (claims, bool) {
+	return i.verifyFor(token, cognitiveURI, foundryURI, cognitiveAppID)
+}
+
+// verifyFor checks a token for an API, which has one or several names. A
+// trailing slash of the audience means nothing.
+func (i *issuer) verifyFor(token string, audiences ...string) (claims, bool) {
+	c, err := i.parse(token)
+	return c, err == nil && slices.Contains(audiences, strings.TrimSuffix(c.Audience[0], "/"))
+}
+
+// parse checks all but the audience, of which there is exactly one.
+func (i *issuer) parse(token string) (claims, error) {
 	var c claims
 	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{"RS256"}),
@@ -87,124 +158,15 @@ func (i *issuer) verify(token string) (claims, bool) {
 		}
 		return &i.key.PublicKey, nil
 	})
-	ours := c.Issuer == i.issuerName(1) || c.Issuer == i.issuerName(2)
-	return c, err == nil && ours && len(c.Audience) == 1 && azureAudience(c.Audience[0])
-}
-
-func azureAudience(aud string) bool {
-	switch strings.TrimSuffix(aud, "/") {
-	case cognitiveURI, foundryURI, cognitiveAppID:
-		return true
-	}
-	return false
-}
-
-// token is the client-credentials grant of RFC 6749 section 4.4.
-func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
-	answer, refused := i.grant(w, r)
-	if refused != nil {
-		i.refuse(w, *refused)
-		return
-	}
-	writeJSON(w, http.StatusOK, answer)
-}
-
-type tokenAnswer struct {
-	Type      string `json:"token_type"`
-	Expires   int    `json:"expires_in"`
-	ExtExpire int    `json:"ext_expires_in"`
-	Token     string `json:"access_token"`
-}
-
-func (i *issuer) grant(w http.ResponseWriter, r *http.Request) (*tokenAnswer, *entraError) {
-	form, refused := readForm(w, r)
-	if refused != nil {
-		return nil, refused
-	}
-	for _, name := range []string{"grant_type", "client_id"} {
-		if form.Get(name) == "" {
-			return nil, missingParameter(name)
-		}
-	}
-	if grant := form.Get("grant_type"); grant != "client_credentials" {
-		return nil, unsupportedGrant(grant)
-	}
-	client, refused := i.authenticate(form)
-	if refused != nil {
-		return nil, refused
-	}
-	resource, audience, refused := i.resource(form.Get("scope"))
-	if refused != nil {
-		return nil, refused
-	}
-	signed, err := i.issue(client, resource, audience)
 	if err != nil {
-		return nil, serverError()
+		return c, err
 	}
-	seconds := int(i.lifetime.Seconds()) - 1 // Entra says 3599 for an hour
-	return &tokenAnswer{"Bearer", seconds, seconds, signed}, nil
-}
-
-// readForm reads the body, and the client's credentials from the header where
-// they stand there (RFC 6749 section 2.3.1). Nothing of the query counts: a
-// secret in a URL ends up in logs.
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *entraError) {
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind != "application/x-www-form-urlencoded" {
-		return nil, missingParameter("grant_type")
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		return nil, malformedForm()
-	}
-	form := r.PostForm
-	if id, password, ok := r.BasicAuth(); ok && form.Get("client_secret") == "" {
-		id, idErr := url.QueryUnescape(id)
-		password, passwordErr := url.QueryUnescape(password)
-		if idErr != nil || passwordErr != nil {
-			return nil, malformedForm()
-		}
-		form.Set("client_id", id)
-		form.Set("client_secret", password)
-	}
-	return form, nil
-}
-
-func (i *issuer) authenticate(form url.Values) (app, *entraError) {
-	id, given := form.Get("client_id"), form.Get("client_secret")
-	for _, a := range i.apps {
-		switch {
-		case !strings.EqualFold(a.ClientID, id):
-			continue
-		case given == "":
-			return app{}, missingSecret()
-		case !a.secret.Equal(given):
-			return app{}, wrongSecret(a.ClientID)
-		}
-		return a, nil
-	}
-	return app{}, unknownApp(id, i.tenant)
-}
-
-// resource finds what a scope asks for. Entra strips "/.default" and no more:
-// "https://x//.default" asks for the audience "https://x/". The scopes of
-// OpenID Connect, which MSAL always sends, mean nothing for an application.
-func (i *issuer) resource(scope string) (Resource, string, *entraError) {
-	if scope == "" {
-		return Resource{}, "", missingParameter("scope")
-	}
-	asked := slices.DeleteFunc(strings.Fields(scope), func(s string) bool {
-		return s == "openid" || s == "profile" || s == "email" || s == "offline_access"
-	})
-	if len(asked) != 1 || !strings.HasSuffix(asked[0], "/.default") {
-		return Resource{}, "", badScope(scope)
-	}
-	audience := strings.TrimSuffix(asked[0], "/.default")
-	name := strings.TrimSuffix(audience, "/")
-	for _, r := range i.resources {
-		if r.URI == name || r.AppID == name {
-			return r, audience, nil
+	for _, n := range []names{i.ownNames(), i.azureNames()} {
+		for version := 1; version <= 2; version++ {
+			if c.Issuer == n.issuer(version, i.tenant) && len(c.Audience) == 1 {
+				return c, nil
+			}
 		}
 	}
-	return Resource{}, "", unknownResource(audience, i.tenant)
+	return c, jwt.ErrTokenInvalidIssuer
 }

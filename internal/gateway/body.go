@@ -51,7 +51,7 @@ func (c *call) buffer() *refusal {
 	if !c.reserve(size) {
 		return busy("the gateway holds as many request bodies as it may", time.Second)
 	}
-	c.reserved = size
+	c.budgeted = size
 	body, err := c.read(limit)
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -63,8 +63,8 @@ func (c *call) buffer() *refusal {
 		return invalid("the request body did not arrive whole")
 	}
 	c.body = body
-	c.g.budget.Release(c.reserved - int64(len(body)))
-	c.reserved = int64(len(body))
+	c.g.budget.Release(c.budgeted - int64(len(body)))
+	c.budgeted = int64(len(body))
 	return nil
 }
 

@@ -83,11 +83,14 @@ func (s *LedgerSettings) checkCapture(workloads []policy.Workload, report func(p
 	}
 }
 
-// book is an open ledger and all that stands around it.
+// openBook is an open ledger and all that stands around it.
 type openBook struct {
 	*ledger.Ledger
 	pushers witness.Pushers
 	sinks   *sink.Set
+	head    atomic.Pointer[signedHead]
+
+	directory string
 }
 
 // open opens the ledger, its sinks and its witnesses.
@@ -96,7 +99,7 @@ func (s *LedgerSettings) open(logger *slog.Logger, metrics prometheus.Registerer
 	if err != nil {
 		return nil, err
 	}
-	b := &openBook{pushers: pushers}
+	b := &openBook{pushers: pushers, directory: s.Directory}
 	var signed atomic.Uint64
 	var needs atomic.Pointer[func() uint64] // nothing is pruned before the sinks say what they need
 	cfg := ledger.Config{
@@ -107,6 +110,7 @@ func (s *LedgerSettings) open(logger *slog.Logger, metrics prometheus.Registerer
 		},
 		Signed: func(tree ledger.SignedTree) {
 			signed.Store(tree.Size)
+			b.head.Store(&signedHead{tree.Size, tree.Note, time.Now()})
 			pushers.Signed(tree)
 		},
 		Keep: func() uint64 {

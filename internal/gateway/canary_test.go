@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,7 @@ import (
 
 // TestCanary lets secret words through every path, and then looks for them in
 // all that the gateway wrote: logs at debug level, metrics, the ledger's files,
-// and answers that are not the model's.
+// what its admin API tells, and answers that are not the model's.
 func TestCanary(t *testing.T) {
 	const prompt, completion, query = "CANARY-PROMPT", "CANARY-COMPLETION", "CANARY-QUERY"
 	mode := ""
@@ -97,10 +98,20 @@ func TestCanary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var told strings.Builder
+	api := r.AdminHandler(AdminConfig{Version: "test"})
+	for _, path := range []string{StatusPath, WorkloadsPath + "/team"} {
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		told.WriteString(w.Body.String())
+	}
+	if !strings.Contains(told.String(), "unreachable") {
+		t.Errorf("the admin API tells of no failure: %s", told.String())
+	}
 	if err := r.book.Close(); err != nil {
 		t.Fatal(err)
 	}
-	written := map[string]string{"log": r.logs.String(), "metrics": string(metrics), "answers": answers.String(), "ledger": slurp(t, r.book.dir)}
+	written := map[string]string{"log": r.logs.String(), "metrics": string(metrics), "answers": answers.String(), "ledger": slurp(t, r.book.dir), "admin API": told.String()}
 	for where, text := range written {
 		if len(text) < 100 {
 			t.Errorf("%s: only %d bytes were looked through", where, len(text))

@@ -72,6 +72,8 @@ type Gateway struct {
 
 	runs  []func(context.Context) error
 	close func() error
+	book  *openBook // nil: the ledger is not ours
+	since time.Time
 
 	reloading sync.Mutex
 	settings  Settings // that it was opened from
@@ -106,6 +108,7 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, rules: ruling{changed: make(chan struct{}, 1)},
 		budget: semaphore.NewWeighted(cfg.BodyBudget), settle: settleTime, sessionIdle: sessionIdle,
+		since: cfg.Now(),
 	}
 	if err := g.SetRules(cfg.Rules); err != nil {
 		return nil, err

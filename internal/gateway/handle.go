@@ -34,7 +34,7 @@ type call struct {
 	who      identity.Principal
 	decision policy.Decision
 
-	reserved   int64 // of the body budget
+	budgeted   int64 // of the body budget
 	body       []byte
 	peeked     openai.Peeked
 	deployment string // that is called; an alias is resolved
@@ -56,10 +56,14 @@ type call struct {
 // handler takes calls whose callers show themselves to show.
 func (g *Gateway) handler(show show) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asksList(r) {
+			g.list(w, r, show)
+			return
+		}
 		c := &call{g: g, w: w, r: r, show: show, rules: g.rules.current.Load(), id: g.cfg.Ledger.NewID(), received: g.cfg.Now()}
 		c.target, c.routed = openai.ParseRoute(r.Method, r.RequestURI)
 		w.Header().Set("X-Ostiary-Call-Id", c.id)
-		g.metrics.inFlight.Inc()
+		g.metrics.inFlight.Add(1)
 		defer c.end()
 
 		for _, step := range []func() *refusal{c.identify, c.authorize, c.admit, c.route, c.limit} {
@@ -103,7 +107,7 @@ func (c *call) identify() *refusal {
 // question is whether the caller may do such a thing at all; route asks again
 // once the body has said the rest.
 func (c *call) authorize() *refusal {
-	if !c.routed {
+	if !c.routed || c.target.Operation.Stored() && !c.rules.Backends.Reserves() {
 		return &refusal{openai.ResourceNotFound(), "no such operation"}
 	}
 	if no := c.nameWorkload(); no != nil {
@@ -160,7 +164,14 @@ func (c *call) route() *refusal {
 			return no
 		}
 	}
-	if serving == 0 {
+	if c.rules.Backends.Reserves() {
+		serving = c.reserved()
+	}
+	switch {
+	case serving > 0:
+	case c.target.Operation.Stored():
+		return &refusal{openai.ResourceNotFound(), "no backend is reserved for the workload"}
+	default:
 		return &refusal{openai.DeploymentNotFound(), "no backend serves the deployment"}
 	}
 	return c.choose()

@@ -59,7 +59,7 @@ func (g *Gateway) limiters(limits map[string]limit.Limits) map[string]*limit.Lim
 	limiters := map[string]*limit.Limiter{}
 	before := g.rules.current.Load()
 	for name, l := range limits {
-		if before != nil && before.limiters[name] != nil && l != (limit.Limits{}) {
+		if before != nil && before.limiters[name] != nil {
 			limiters[name] = before.limiters[name]
 			limiters[name].Set(l)
 		} else {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,7 @@ type metrics struct {
 	speed    *prometheus.HistogramVec
 	retries  *prometheus.CounterVec
 	limited  *prometheus.CounterVec
-	inFlight prometheus.Gauge
+	inFlight atomic.Int64
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -57,14 +58,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "ostiary_gateway_limited_total",
 			Help: "Calls refused because of their workload's limits, by the limit: requests, tokens.",
 		}, []string{"workload", "limit"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "ostiary_gateway_in_flight", Help: "Calls under way.",
-		}),
 	}
+	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ostiary_gateway_in_flight", Help: "Calls under way.",
+	}, func() float64 { return float64(m.inFlight.Load()) })
 	if reg == nil {
 		return m, nil
 	}
-	for _, collector := range []prometheus.Collector{m.requests, m.tokens, m.upstream, m.first, m.speed, m.retries, m.limited, m.inFlight} {
+	for _, collector := range []prometheus.Collector{m.requests, m.tokens, m.upstream, m.first, m.speed, m.retries, m.limited, inFlight} {
 		if err := reg.Register(collector); err != nil {
 			return nil, err
 		}
@@ -102,7 +103,7 @@ func (c *call) pace(workload, operation string) {
 // end gives back what the call held, and tells metrics and log of it: ids and
 // numbers, and names that policy knows.
 func (c *call) end() {
-	c.g.budget.Release(c.reserved)
+	c.g.budget.Release(c.budgeted)
 	c.attempt.Release()
 	c.allowance.Settle(c.result.Usage.Total)
 	m, res := c.g.metrics, c.result
@@ -111,7 +112,7 @@ func (c *call) end() {
 	if res.Status > 0 {
 		class = strconv.Itoa(res.Status/100) + "xx"
 	}
-	m.inFlight.Dec()
+	m.inFlight.Add(-1)
 	m.requests.WithLabelValues(workload, operation, class, cmp.Or(res.Aborted, "no")).Inc()
 	m.count(workload, operation, res.Usage)
 	now := c.g.cfg.Now()

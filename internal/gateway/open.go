@@ -47,7 +47,7 @@ func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer
 		_ = book.close()
 		return nil, err
 	}
-	g.close = book.close
+	g.close, g.book = book.close, book
 	g.runs = append(runs, book.run)
 	g.settings = s
 	return g, nil

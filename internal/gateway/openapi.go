@@ -34,10 +34,15 @@ type object = map[string]any
 // openAPI is an OpenAPI 3.1 document, made from the table that routes calls:
 // what it says is served is, and what is served it says.
 func openAPI() object {
-	paths := object{}
+	paths := object{deploymentsAt: describedList()}
 	for _, e := range openai.Endpoints() {
 		for _, before := range []string{"", "/{backend}/{workload}"} {
-			paths[before+e.Path()] = object{strings.ToLower(e.Method): operation(e, before)}
+			at, ok := paths[before+e.Path()].(object)
+			if !ok {
+				at = object{}
+				paths[before+e.Path()] = at
+			}
+			at[strings.ToLower(e.Method)] = operation(e, before)
 		}
 	}
 	return object{
@@ -69,7 +74,11 @@ func openAPI() object {
 }
 
 func operation(e openai.Endpoint, before string) object {
-	id := strings.NewReplacer("/", "_", "{", "", "}", "").Replace(string(e.Form) + "_" + e.Suffix)
+	id := string(e.Form) + "_" + e.Suffix
+	if e.Operation.Stored() { // several methods have one path
+		id = string(e.Form) + "_" + strings.ToLower(e.Method) + "_" + e.Suffix
+	}
+	id = strings.NewReplacer("/", "_", "{", "", "}", "").Replace(id)
 	names := []string{"workload-header"}
 	if before != "" {
 		id = "at_backend_" + id
@@ -78,8 +87,10 @@ func operation(e openai.Endpoint, before string) object {
 	if e.Named {
 		names = append(names, "deployment")
 	}
-	if strings.Contains(e.Suffix, "{model}") {
-		names = append(names, "model")
+	for segment := range strings.SplitSeq(e.Suffix, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			names = append(names, strings.TrimSuffix(name, "}"))
+		}
 	}
 	if e.Query != "" {
 		names = append(names, e.Query+"-query")
@@ -106,6 +117,9 @@ func summary(e openai.Endpoint) string {
 	s := "The operation " + string(e.Operation) + " of grants"
 	if e.Operation == openai.Realtime {
 		s += ", a WebSocket"
+	}
+	if e.Operation.Stored() {
+		return s + ", where a backend is reserved for the workload."
 	}
 	switch e.DeploymentIn() {
 	case "path":
@@ -137,8 +151,10 @@ func responses(e openai.Endpoint) object {
 	}
 	content := object{"application/json": object{}}
 	switch e.Operation {
-	case openai.ChatCompletions, openai.Completions, openai.Responses:
+	case openai.ChatCompletions, openai.Completions, openai.Responses, openai.StoredResponses:
 		content["text/event-stream"] = object{}
+	case openai.Files:
+		content["application/octet-stream"] = object{}
 	case openai.Speech:
 		content = object{"audio/*": object{}, "application/octet-stream": object{}}
 	}
@@ -152,11 +168,16 @@ func parameters() object {
 		return object{"name": name, "in": in, "required": required, "description": description, "schema": object{"type": "string"}}
 	}
 	all := object{
+		"names":                describedNames(),
 		"backend":              one("backend", "path", true, "A backend of the configuration; no other answers the call."),
 		"workload":             one("workload", "path", true, "The workload that the call is for. The caller must belong to it."),
 		"workload-header":      one("x-ostiary-workload", "header", false, "The workload that the call is for. The caller must belong to it. Without it the first that fits decides."),
 		"deployment":           one("deployment", "path", true, "The deployment."),
 		"model":                one("model", "path", true, "A model that the list of models names."),
+		"file":                 one("file", "path", true, "The id of a file."),
+		"batch":                one("batch", "path", true, "The id of a batch."),
+		"store":                one("store", "path", true, "The id of a vector store."),
+		"response":             one("response", "path", true, "The id of a response."),
 		"deployment-query":     one("deployment", "query", true, "The deployment."),
 		"model-query":          one("model", "query", true, "The deployment."),
 		"api-version":          one("api-version", "query", true, "Azure's version of the API, such as 2024-10-21."),

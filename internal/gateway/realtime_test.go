@@ -286,6 +286,9 @@ func TestRealtimeRefused(t *testing.T) {
 		"the backend refuses":     {"/openai/v1/realtime?model=gpt-4o-plain", key + socketFields, 429},
 		"the backend compresses":  {realtimePath, key + socketFields, 502},
 		"the same key in a query": {realtimePath + "&api-key=" + r.key, key + socketFields, 502},
+		"a bearer in the query":   {realtimePath + "&Authorization=Bearer%20" + r.key, socketFields, 502},
+		"a bad bearer there":      {realtimePath + "&Authorization=Bearer+nope", socketFields, 401},
+		"a bearer and a key":      {realtimePath + "&Authorization=Bearer+" + r.key, "Api-Key: " + r.poor + "\r\n" + socketFields, 401},
 		"a key in the query":      {realtimePath + "&api-key=" + r.key, socketFields, 502},
 	} {
 		_, _, resp := r.dial(tt.target, tt.fields)

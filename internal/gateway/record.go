@@ -79,6 +79,9 @@ func (c *call) outcome() error {
 // because the client left before it could, it is estimated from the length of
 // the text on both sides, and marked so. A refused call uses nothing.
 func (c *call) usage(found openai.Answer) ledger.Usage {
+	if c.target.Operation.Stored() { // a response that is read again was used when it was made
+		return ledger.Usage{}
+	}
 	if found.Counted {
 		u := found.Usage
 		return ledger.Usage{Prompt: u.Prompt, Completion: u.Completion, Cached: u.Cached, Reasoning: u.Reasoning, Total: u.Total}

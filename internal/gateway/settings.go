@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -22,8 +23,9 @@ import (
 type Settings struct {
 	Listen  string   `yaml:"listen" doc:"address and port for callers with tokens and keys; default none"`
 	TLS     *TLS     `yaml:"tls" doc:"certificate of that listener; without it only a loopback address or a Unix socket may be listened on"`
+	Ingress bool     `yaml:"ingress" doc:"a platform's ingress ends TLS and is the only way to listen, which may then be plain on any address; default no"`
 	Members *Members `yaml:"members" doc:"the listener for portal members; default none"`
-	Admin   string   `yaml:"admin" doc:"private listener for /healthz, /readyz, /metrics and profiles; default none"`
+	Admin   string   `yaml:"admin" doc:"private listener for /healthz, /readyz, /metrics and profiles; with unix:PATH for the admin API too; default none, and the API at admin.sock in the ledger's directory"`
 
 	Entra        []identity.Entra       `yaml:"entra" doc:"tenants whose tokens are accepted"`
 	OIDC         []identity.OIDC        `yaml:"oidc" doc:"other issuers whose tokens are accepted"`
@@ -60,8 +62,11 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	if s.Listen == "" && s.Members == nil {
 		report("listen", "the gateway listens nowhere", "add listen, members, or both")
 	}
-	if s.Listen != "" && s.TLS == nil && !private(s.Listen) {
+	if s.Listen != "" && s.TLS == nil && !private(s.Listen) && !s.Ingress {
 		report("listen", "prompts and credentials would cross the network in clear", "add tls, or listen on loopback or unix:PATH")
+	}
+	if s.Ingress && (s.TLS != nil || s.Listen == "") {
+		report("ingress", "there is no plain listener that an ingress could stand before", "take away tls, or take away ingress")
 	}
 	if s.Listen != "" && len(s.Entra)+len(s.OIDC)+len(s.Keys) == 0 && s.KeysFile == "" && s.Certificates == nil {
 		report("listen", "nobody can be identified there", "add entra, oidc, certificates, keys or keys_file")
@@ -70,10 +75,10 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 		report("certificates", "without TLS nobody can show one", "add tls")
 	}
 	s.checkAliases(report)
+	s.checkReserved(report)
 	s.Ledger.checkCapture(s.Workloads, report)
 	for i, k := range s.Keys {
-		known := slices.ContainsFunc(s.Workloads, func(w policy.Workload) bool { return w.Name == k.Workload })
-		if k.Workload != "" && !known {
+		if k.Workload != "" && !s.hasWorkload(k.Workload) {
 			report(fmt.Sprintf("keys[%d].workload", i), "no such workload", "name one of workloads")
 		}
 	}
@@ -84,6 +89,19 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	if limit < 0 || budget != 0 && budget < limit {
 		report("body_budget", "smaller than one body may be", "raise it, or lower max_body")
 	}
+}
+
+func (s *Settings) hasWorkload(name string) bool {
+	return slices.ContainsFunc(s.Workloads, func(w policy.Workload) bool { return w.Name == name })
+}
+
+func (s *Settings) checkReserved(report func(path, what, fix string)) {
+	for i, b := range s.Backends {
+		if b.Workload != "" && !s.hasWorkload(b.Workload) {
+			report(fmt.Sprintf("backends[%d].workload", i), "no such workload", "name one of workloads")
+		}
+	}
+	backend.CheckReserved(s.Backends, report)
 }
 
 // checkAliases refuses names that no path could hold, and aliases of aliases.
@@ -98,6 +116,15 @@ func (s *Settings) checkAliases(report func(path, what, fix string)) {
 			report("aliases."+alias, "stands for another alias", "name the deployment itself")
 		}
 	}
+}
+
+// AdminSocket is where the admin API is, as unix:PATH. It is on no other kind
+// of listener: who may open the socket is the file system's to say.
+func (s *Settings) AdminSocket() string {
+	if strings.HasPrefix(s.Admin, "unix:") {
+		return s.Admin
+	}
+	return "unix:" + filepath.Join(s.Ledger.Directory, "admin.sock")
 }
 
 // private says whether only this machine reaches the address.

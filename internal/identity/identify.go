@@ -66,6 +66,10 @@ func New(cfg Config) (*Identifier, error) {
 	return i, nil
 }
 
+// KeyNamed gives who the holder of a gateway key is, whatever the key's state;
+// false where none has the name.
+func (i *Identifier) KeyNamed(name string) (Principal, bool) { return i.keys.Load().named(name) }
+
 // maxCredential bounds what is looked at, in bytes: Entra tokens that carry
 // 200 groups stay below 16 KiB.
 const maxCredential = 32 << 10

@@ -147,6 +147,16 @@ func newKeyring(keys ...[]Key) (keyring, error) {
 	return ring, nil
 }
 
+// named gives who the key of a name stands for.
+func (ring keyring) named(name string) (Principal, bool) {
+	for _, r := range ring {
+		if r.key.Name == name {
+			return r.who, true
+		}
+	}
+	return Principal{}, false
+}
+
 func (ring keyring) find(key string, now time.Time) (Principal, error) {
 	body := strings.TrimPrefix(key, KeyPrefix)
 	if len(body) != keyBody+keyChecksum || checksum(body[:keyBody]) != body[keyBody:] {

@@ -29,9 +29,15 @@ type Scope struct {
 }
 
 // Covers says whether the scope, nil for none, leaves room for a call. An
-// empty deployment stands for one that is not named yet, or none.
+// empty deployment stands for one that is not named yet, or none; an operation
+// that may use any deployment needs a scope for all of them.
 func (s *Scope) Covers(op openai.Operation, deployment string) bool {
-	return s == nil ||
-		(s.Operations == nil || s.Operations.Match(string(op))) &&
-			(s.Deployments == nil || deployment == "" || s.Deployments.Match(deployment))
+	if s == nil || s.Deployments == nil {
+		return s == nil || s.Operations == nil || s.Operations.Match(string(op))
+	}
+	may := deployment == "" || s.Deployments.Match(deployment)
+	if op.AnyDeployment() {
+		may = s.Deployments.All()
+	}
+	return may && (s.Operations == nil || s.Operations.Match(string(op)))
 }

@@ -23,12 +23,9 @@ type Limiter struct {
 	tokens   window
 }
 
-// New makes a limiter; nil where there is nothing to limit. A nil now means
-// time.Now. Limits over 2^40 count as 2^40.
+// New makes a limiter; where there is nothing to limit it only counts. A nil
+// now means time.Now. Limits over 2^40 count as 2^40.
 func New(l Limits, now func() time.Time) *Limiter {
-	if l.Requests <= 0 && l.Tokens <= 0 {
-		return nil
-	}
 	if now == nil {
 		now = time.Now
 	}
@@ -43,6 +40,18 @@ func (l *Limiter) Set(limits Limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests.limit, l.tokens.limit = bounded(limits.Requests), bounded(limits.Tokens)
+}
+
+// State is the limits, and what was taken of them in the last minute: of calls
+// under way by estimate. A nil Limiter has neither.
+func (l *Limiter) State() (limits, used Limits) {
+	if l == nil {
+		return Limits{}, Limits{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advance()
+	return Limits{l.requests.limit, l.tokens.limit}, Limits{l.requests.sum, l.tokens.sum}
 }
 
 func bounded(n int64) int64 { return min(max(n, 0), maxCount) }

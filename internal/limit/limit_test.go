@@ -118,12 +118,39 @@ func TestSet(t *testing.T) {
 }
 
 func TestNothingToLimit(t *testing.T) {
-	l := New(Limits{}, nil)
-	r, no := l.Take(1 << 60)
-	if l != nil || no != nil {
-		t.Errorf("%v %v", l, no)
+	c := newClock()
+	for _, l := range []*Limiter{nil, New(Limits{}, c.now)} {
+		r, no := l.Take(1 << 60)
+		if no != nil {
+			t.Errorf("%v %v", l, no)
+		}
+		r.Settle(5)
+		want := Limits{}
+		if l != nil {
+			want = Limits{1, 5}
+		}
+		if limits, used := l.State(); limits != (Limits{}) || used != want {
+			t.Errorf("%+v %+v", limits, used)
+		}
 	}
-	r.Settle(5)
+}
+
+// TestState: what is told is of the last minute.
+func TestState(t *testing.T) {
+	c := newClock()
+	l := New(Limits{Requests: 3, Tokens: 100}, c.now)
+	r, _ := l.Take(70)
+	if limits, used := l.State(); limits != (Limits{3, 100}) || used != (Limits{1, 70}) {
+		t.Errorf("%+v %+v", limits, used)
+	}
+	r.Settle(20)
+	if _, used := l.State(); used != (Limits{1, 20}) {
+		t.Errorf("%+v", used)
+	}
+	c.at = c.at.Add(61 * time.Second)
+	if _, used := l.State(); used != (Limits{}) {
+		t.Errorf("a minute later: %+v", used)
+	}
 }
 
 func TestClockGoesBack(t *testing.T) {

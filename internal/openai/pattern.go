@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -76,4 +77,9 @@ func (gs Patterns) Match(name string) bool {
 		}
 	}
 	return false
+}
+
+// All says whether one of them fits whatever there is: it is nothing but '*'.
+func (gs Patterns) All() bool {
+	return slices.ContainsFunc(gs, func(g Pattern) bool { return g != "" && strings.Trim(string(g), "*") == "" })
 }

@@ -23,6 +23,11 @@ const (
 	Transcriptions   Operation = "audio/transcriptions"
 	Translations     Operation = "audio/translations"
 	Realtime         Operation = "realtime" // a WebSocket
+
+	Files           Operation = "files"            // these four are Stored
+	Batches         Operation = "batches"          //
+	VectorStores    Operation = "vector_stores"    // with the files in them
+	StoredResponses Operation = "responses/stored" // by their ids
 )
 
 // Form is the shape of the path.
@@ -64,7 +69,9 @@ type Route struct {
 }
 
 // DeploymentInBody says whether the body's model is the deployment.
-func (r Route) DeploymentInBody() bool { return r.Deployment == "" && r.Body == JSONBody }
+func (r Route) DeploymentInBody() bool {
+	return r.Deployment == "" && r.Body == JSONBody && !r.Operation.Stored()
+}
 
 const (
 	maxPath  = 1024
@@ -77,6 +84,7 @@ func Operations() []Operation {
 	return []Operation{
 		ChatCompletions, Completions, Embeddings, Responses, Models,
 		ImageGenerations, ImageEdits, Speech, Transcriptions, Translations, Realtime,
+		Files, Batches, VectorStores, StoredResponses,
 	}
 }
 
@@ -113,6 +121,9 @@ func ParseRoute(method, target string) (Route, bool) {
 		shape = oneModel
 	}
 	e, ok := lookup(method, r.Form, named, shape)
+	if !ok && !named {
+		e, ok = lookupStored(method, r.Form, r.Suffix)
+	}
 	if !ok || !r.readQuery(query, e.Query) {
 		return Route{}, false
 	}
@@ -174,12 +185,9 @@ func (r *Route) readQuery(query, naming string) bool {
 		switch name = strings.ToLower(name); name {
 		case "subscription-key":
 			continue
-		case "api-key":
-			if naming != "" && !r.Key.Empty() && !r.Key.Equal(value) {
+		case "api-key", "authorization":
+			if naming != "" && !r.readKey(name, value) {
 				return false
-			}
-			if naming != "" {
-				r.Key = secret.New(value)
 			}
 			continue
 		case "api-version":
@@ -197,6 +205,23 @@ func (r *Route) readQuery(query, naming string) bool {
 	}
 	r.Query = strings.Join(kept, "&")
 	return naming == "" || r.Deployment != ""
+}
+
+// readKey takes a credential of the query: a key, or "Bearer" and a token, as
+// OpenAI's own client sends what it has for Azure. Two must be one.
+func (r *Route) readKey(name, value string) bool {
+	if name == "authorization" {
+		scheme, token, ok := strings.Cut(value, " ")
+		if !ok || !strings.EqualFold(scheme, "Bearer") {
+			return false
+		}
+		value = token
+	}
+	if !r.Key.Empty() && !r.Key.Equal(value) {
+		return false
+	}
+	r.Key = secret.New(value)
+	return true
 }
 
 // V1Query is the query for a server that speaks v1 alone, which names the

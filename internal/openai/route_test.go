@@ -47,6 +47,11 @@ func TestParseRoute(t *testing.T) {
 		{get, "/openai/realtime?api-version=2025-04-01-preview&deployment=voice&api-key=SECRET", Route{
 			Operation: Realtime, Form: Classic, APIVersion: "2025-04-01-preview", Deployment: "voice", Suffix: "realtime",
 			Query: "api-version=2025-04-01-preview&deployment=voice", Key: secret.New("SECRET")}},
+		{get, "/openai/realtime?api-version=2025-04-01-preview&deployment=voice&Authorization=Bearer+SECRET", Route{
+			Operation: Realtime, Form: Classic, APIVersion: "2025-04-01-preview", Deployment: "voice", Suffix: "realtime",
+			Query: "api-version=2025-04-01-preview&deployment=voice", Key: secret.New("SECRET")}},
+		{get, "/openai/v1/models?Authorization=Bearer%20SECRET&limit=2", Route{
+			Operation: Models, Form: V1, Suffix: "models", Query: "limit=2"}},
 		{get, "/openai/v1/realtime?model=gpt-realtime&api-key=S&api-key=S", Route{
 			Operation: Realtime, Form: V1, Deployment: "gpt-realtime", Suffix: "realtime", Query: "model=gpt-realtime", Key: secret.New("S")}},
 	}
@@ -130,6 +135,8 @@ func TestParseRouteRefuses(t *testing.T) {
 		"escaped":           "/openai/v1/realtime?model=%61",
 		"a path":            "/openai/v1/realtime?model=a/b",
 		"empty":             "/openai/v1/realtime?model=",
+		"a key and a token": "/openai/v1/realtime?model=a&api-key=x&authorization=Bearer%20y",
+		"another scheme":    "/openai/v1/realtime?model=a&authorization=Basic%20y",
 		"two keys":          "/openai/v1/realtime?model=a&api-key=x&api-key=y",
 		"no version":        "/openai/realtime?deployment=a",
 		"deployments":       "/openai/deployments/a/realtime?api-version=2025-04-01-preview",
@@ -147,7 +154,7 @@ func TestParseRouteRefuses(t *testing.T) {
 func TestOperationsAreServed(t *testing.T) {
 	served := map[Operation]int{}
 	for _, e := range Endpoints() {
-		path := strings.NewReplacer("{deployment}", "d", "{model}", "m").Replace(e.Path()) + "?api-version=2024-10-21"
+		path := strings.NewReplacer("{", "", "}", "").Replace(strings.ReplaceAll(e.Path(), "{deployment}", "d")) + "?api-version=2024-10-21"
 		if e.Query != "" {
 			path += "&" + e.Query + "=d"
 		}
@@ -155,7 +162,7 @@ func TestOperationsAreServed(t *testing.T) {
 		if !ok || r.Operation != e.Operation || r.Form != e.Form || r.Body != e.Body || (r.Deployment == "d") != (e.Named || e.Query != "") {
 			t.Errorf("%s: %+v %v", path, r, ok)
 		}
-		if in := e.DeploymentIn(); (in == "body") != r.DeploymentInBody() || (in == "") != (e.Operation == Models) {
+		if in := e.DeploymentIn(); (in == "body") != r.DeploymentInBody() || (in == "") != (e.Operation == Models || e.Operation.Stored()) {
 			t.Errorf("%s: the deployment is in %q", path, in)
 		}
 		served[e.Operation]++
@@ -184,6 +191,8 @@ func FuzzParseRoute(f *testing.F) {
 	f.Add("GET", "/openai/v1/models/a:b@c?api-key=x&after=%20")
 	f.Add("POST", "/east/w//openai/v1/embeddings?a=b")
 	f.Add("GET", "//openai/v1/realtime?model=m&api-key=k")
+	f.Add("GET", "/openai/v1/realtime?model=m&Authorization=Bearer%20k")
+	f.Add("DELETE", "/openai/v1/vector_stores/vs_1/files/file-1?limit=2")
 	f.Fuzz(func(t *testing.T, method, target string) {
 		r, ok := ParseRoute(method, target)
 		if !ok {
@@ -200,7 +209,7 @@ func FuzzParseRoute(f *testing.F) {
 			t.Fatalf("query %q: %v", r.Query, err)
 		}
 		for name := range values {
-			if strings.EqualFold(name, "api-key") {
+			if strings.EqualFold(name, "api-key") || strings.EqualFold(name, "authorization") {
 				t.Fatalf("a key stays in %q", r.Query)
 			}
 		}

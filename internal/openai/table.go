@@ -3,7 +3,7 @@ package openai
 import "net/http"
 
 // Endpoint is one operation as it is served: a method, and a path below
-// /openai/, where {deployment} and {model} stand for one segment.
+// /openai/, where what stands in braces stands for one segment.
 type Endpoint struct {
 	Operation Operation
 	Method    string
@@ -34,7 +34,7 @@ func (e Endpoint) DeploymentIn() string {
 		return "path"
 	case e.Query != "":
 		return "query"
-	case e.Body == JSONBody:
+	case e.Body == JSONBody && !e.Operation.Stored():
 		return "body"
 	}
 	return ""
@@ -42,19 +42,24 @@ func (e Endpoint) DeploymentIn() string {
 
 // Endpoints lists what is served, in a fixed order.
 func Endpoints() []Endpoint {
-	all := table()
-	return all[:]
+	fixed := table()
+	all := fixed[:]
+	for _, e := range storedTable() {
+		for _, form := range []Form{Classic, V1} {
+			e.Form = form
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
-// oneModel is the suffix of the only path below which a segment is a name
-// that is no deployment's.
+// oneModel is the suffix of the only path of table below which a segment is a
+// name that is no deployment's.
 const oneModel = "models/{model}"
 
-// table is what is served; anything else is not found. Stored objects (files,
-// batches, vector stores, a response by its id) belong to no deployment and to
-// no caller in the path, so that no grant could tell whose they are: they are
-// left out. So are multipart bodies on v1, whose deployment would have to be
-// read out of the form.
+// table is what is served of deployments, storedTable what is served of stored
+// objects; anything else is not found. Multipart bodies on v1 are left out,
+// whose deployment would have to be read out of the form.
 func table() [21]Endpoint {
 	const post, get = http.MethodPost, http.MethodGet
 	return [...]Endpoint{

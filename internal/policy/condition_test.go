@@ -144,7 +144,8 @@ func TestFactsOf(t *testing.T) {
 			if open.MaxTokens != openai.Unlimited || bound.MaxTokens != 7 || !open.Stream || !open.Images || open.N != 2 {
 				t.Errorf("%s: %+v %+v", op, open, bound)
 			}
-		case openai.ImageEdits, openai.Transcriptions, openai.Translations, openai.Realtime:
+		case openai.ImageEdits, openai.Transcriptions, openai.Translations, openai.Realtime,
+			openai.Files, openai.Batches, openai.VectorStores, openai.StoredResponses:
 			if !open.Unread {
 				t.Errorf("%s: %+v", op, open)
 			}

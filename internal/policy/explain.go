@@ -75,6 +75,8 @@ func (g *grant) try(who *identity.Principal, call Call) Tried {
 		t.Why = "no condition"
 	case !g.operations.Match(string(call.Operation)):
 		t.Why = "not for this operation"
+	case !g.covers(call) && call.Operation.AnyDeployment():
+		t.Why = "not for all deployments, any of which it may use"
 	case !g.covers(call):
 		t.Why = "not for this deployment"
 	default:

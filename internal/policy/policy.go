@@ -122,6 +122,17 @@ func (p *Policy) Workloads() []string {
 	return names
 }
 
+// Workload gives one as it was configured; false where there is none of the
+// name. It is not to be changed.
+func (p *Policy) Workload(name string) (Workload, bool) {
+	for i := range p.workloads {
+		if w := &p.workloads[i]; w.Name == name {
+			return w.Workload, true
+		}
+	}
+	return Workload{}, false
+}
+
 const (
 	noWorkload    = "the caller belongs to no workload"
 	notOfWorkload = "the caller does not belong to the workload that the call names"
@@ -206,6 +217,11 @@ func (g *grant) allows(who *identity.Principal, call Call) (ok, maybe bool, why 
 }
 
 func (g *grant) covers(call Call) bool {
-	return g.operations.Match(string(call.Operation)) &&
-		(call.Deployment == "" || g.deployments.Match(call.Deployment))
+	switch {
+	case !g.operations.Match(string(call.Operation)):
+		return false
+	case call.Operation.AnyDeployment():
+		return g.deployments.All()
+	}
+	return call.Deployment == "" || g.deployments.Match(call.Deployment)
 }

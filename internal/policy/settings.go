@@ -47,7 +47,7 @@ func (l *Limits) Check(report func(path, what, fix string)) {
 // Grant allows operations on deployments, always or on a condition.
 type Grant struct {
 	Deployments []string `yaml:"deployments" config:"required" doc:"names; * and ? match"`
-	Operations  []string `yaml:"operations" config:"required" doc:"such as chat/completions, embeddings, models, audio/*; * and ? match"`
+	Operations  []string `yaml:"operations" config:"required" doc:"such as chat/completions, embeddings, models, audio/*; * and ? match; batches is granted for deployments * alone"`
 	When        string   `yaml:"when" doc:"a condition in CEL over max_tokens, n, tools, tool_types, images, stream, body_bytes, client, region, hour, weekday; default always"`
 }
 

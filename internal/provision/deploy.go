@@ -13,18 +13,20 @@ import (
 
 	"github.com/ostiary/ostiary/internal/azure"
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/modules"
 )
 
 // Config is what New needs.
 type Config struct {
 	Settings  Settings
-	Directory string         // the workspace; made if absent
-	Tool      string         // terraform or tofu; empty looks for either
-	Azure     azure.Config   // login and cloud; Subscriptions is set by New
-	Image     Image          // what the gateway's image is made of
-	Tell      func(Step)     // of each resource; nil: nobody
-	Say       func(string)   // of each stage, one sentence; nil: nobody
-	Logger    *slog.Logger   // nil discards
+	Directory string           // the workspace; made if absent
+	Tool      string           // terraform or tofu; empty looks for either
+	Modules   string           // directory with a copy of the modules; empty takes those of this binary
+	Azure     azure.Config     // login and cloud; Subscriptions is set by New
+	Image     Image            // what the gateway's image is made of
+	Tell      func(Step)       // of each resource; nil: nobody
+	Say       func(string)     // of each stage, one sentence; nil: nobody
+	Logger    *slog.Logger     // nil discards
 	Now       func() time.Time // nil is time.Now
 }
 
@@ -35,6 +37,7 @@ type Deployment struct {
 	space workspace
 	path  string // of the tool
 	arm   *manager
+	graph *manager
 }
 
 // The stacks, in order.
@@ -63,14 +66,27 @@ func New(ctx context.Context, cfg Config) (*Deployment, error) {
 	if d.arm, err = newManager(cfg.Azure); err != nil {
 		return nil, err
 	}
+	d.graph = newGraph(cfg.Azure)
 	if d.Settings.Subscription, err = d.arm.subscription(ctx, d.Settings.Subscription); err != nil {
 		return nil, err
 	}
 	d.Azure.Subscriptions = []string{d.Settings.Subscription}
-	if err := d.space.unpack(); err != nil {
+	if err := d.unpack(); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// unpack lays out the modules that were asked for.
+func (d *Deployment) unpack() error {
+	if d.Modules == "" {
+		return d.space.unpack(modules.Files)
+	}
+	from := os.DirFS(d.Modules)
+	if err := needsStacks(from, d.Modules); err != nil {
+		return err
+	}
+	return d.space.unpack(from)
 }
 
 // open makes the tool ready in a stack's directory: variables written, modules

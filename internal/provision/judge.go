@@ -2,12 +2,11 @@ package provision
 
 import (
 	"bytes"
-	"context"
 	"slices"
+	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"github.com/ostiary/ostiary/internal/azure"
 	"github.com/ostiary/ostiary/internal/estate"
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/posture"
@@ -19,6 +18,8 @@ type Plan struct {
 	Stage   string
 	Changes []Change       // sorted by address; without no-ops
 	Report  posture.Report // of the workload alone
+	judged  bool
+	leans   bool // on parts that are not in the plan
 	file    string
 }
 
@@ -26,6 +27,8 @@ type Plan struct {
 type Change struct {
 	Address, Type string
 	Action        string // create, update, replace, delete
+
+	scope string // of a role assignment, where it is known
 }
 
 // changes reads a plan; reading data sources and doing nothing are none.
@@ -45,7 +48,11 @@ func changes(p *tfjson.Plan) []Change {
 		default:
 			continue
 		}
-		all = append(all, Change{r.Address, r.Type, action})
+		c := Change{Address: r.Address, Type: r.Type, Action: action}
+		if after, ok := r.Change.After.(map[string]any); ok && r.Type == "azurerm_role_assignment" {
+			c.scope, _ = after["scope"].(string)
+		}
+		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b Change) int { return bytes.Compare([]byte(a.Address), []byte(b.Address)) })
 	return all
@@ -67,12 +74,32 @@ func (p Plan) Counts() (create, change, remove int) {
 	return create, change, remove
 }
 
-// Private says whether the plan may be applied: nothing that must hold fails.
-// What is unknown before an apply is told by the proof after it.
-func (p Plan) Private() bool { return p.Report.Verdict != posture.Open }
+// Private says whether the plan may be applied: all that must hold does. Where
+// the estate stands on a network, zones or peers that are not in the plan, what
+// cannot be told of them does not count here: the proof tells it afterwards.
+func (p Plan) Private() bool {
+	return (p.Report.Verdict == posture.Private || p.leans && p.Report.Verdict == posture.Undecided) && len(p.latent()) == 0
+}
 
-// judgePlan asks the posture checks of a plan in Terraform's JSON.
+// latent are findings that open nothing while public access is off, and that the
+// modules never leave: with one, a single further slip opens the account.
+func (p Plan) latent() []posture.Finding {
+	var all []posture.Finding
+	for _, f := range p.Report.Findings {
+		if f.Status == posture.Fail && f.Waiver == nil && f.Level != posture.Must && f.ID == "default-deny" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// judgePlan asks the posture checks of a plan in Terraform's JSON, with a
+// stranger beside it.
 func (d *Deployment) judgePlan(text []byte, source string) (posture.Report, error) {
+	text, err := d.Settings.withStranger(text)
+	if err != nil {
+		return posture.Report{}, err
+	}
 	e, err := estate.ReadPlan(bytes.NewReader(text), estate.Options{})
 	if err != nil {
 		return posture.Report{}, err
@@ -89,40 +116,41 @@ func (s Settings) clients() []string {
 	if s.Existing.VirtualNetwork != "" {
 		return []string{s.Existing.Subnets["apps"]}
 	}
-	return nil
+	return []string{"/subscriptions/" + s.Subscription + "/resourceGroups/" + s.Name + "-workload" +
+		"/providers/Microsoft.Network/virtualNetworks/" + s.Name + "-vnet/subnets/apps"}
 }
 
-// Prove reads the estate as Azure has it and judges it.
-func (d *Deployment) Prove(ctx context.Context) (posture.Report, azure.Snapshot, error) {
-	snapshot, err := azure.Read(ctx, d.Azure)
-	if err != nil {
-		return posture.Report{}, snapshot, err
-	}
-	data, err := snapshot.JSON()
-	if err != nil {
-		return posture.Report{}, snapshot, err
-	}
-	e, err := estate.ReadARM(bytes.NewReader(data), estate.Options{})
-	if err != nil {
-		return posture.Report{}, snapshot, err
-	}
-	o := posture.Options{Source: "subscription " + d.Settings.Subscription, Taken: snapshot.Taken, Now: d.Now(), Waivers: d.Settings.Waivers, Clients: d.Settings.clients()}
-	for listed := range snapshot.APIVersions {
-		if !slices.ContainsFunc(snapshot.Unreadable, func(g azure.Gap) bool { return g.Type == "" || g.Type == listed }) {
-			o.Listed = append(o.Listed, listed)
-		}
-	}
-	slices.Sort(o.Listed)
-	return posture.Judge(e, topology.New(e, topology.Config{}), o), snapshot, nil
+// leans says whether the estate stands on parts that its plan does not show.
+func (s Settings) leans() bool {
+	return s.Existing.VirtualNetwork != "" || len(s.Existing.Zones) > 0 || len(s.Network.Peerings) > 0
 }
 
-// notPrivate is the refusal of a plan.
-func notPrivate(r posture.Report) error {
-	for _, f := range r.Findings {
-		if f.Level == posture.Must && f.Status == posture.Fail && f.Waiver == nil {
-			return fault.New(fault.No, "what would be made is not private: "+f.ID).At(f.Resource).
-				Fix("mend it, or accept it until a day with waivers in the estate's file; `ostiary verify explain " + f.ID + "` says why it matters")
+// Refusal is why the plan may not be applied: it names each finding. Nil where
+// it may.
+func (p Plan) Refusal() error {
+	if p.Private() {
+		return nil
+	}
+	why := p.latent()
+	for _, status := range []posture.Status{posture.Unknown, posture.Fail} {
+		var found []posture.Finding
+		for _, f := range p.Report.Findings {
+			if f.Level == posture.Must && f.Status == status && f.Waiver == nil {
+				found = append(found, f)
+			}
+		}
+		if len(found) > 0 {
+			why = found
 		}
 	}
-	return fault.New(fault.No, "what would be made is not private")
+	if len(why) > 0 {
+		var ids []string
+		for _, f := range why {
+			ids = append(ids, f.ID)
+		}
+		slices.Sort(ids)
+		return fault.New(fault.No, "what would be made is not private: "+strings.Join(slices.Compact(ids), ", ")).At(why[0].Resource).
+			Fix("mend it, or accept it until a day with waivers in the estate's file; `ostiary verify explain " + why[0].ID + "` says why it matters")
+	}
+	return fault.New(fault.No, "what would be made is not private").Fix("read the findings above")
 }

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -24,9 +25,12 @@ const maxAnswer = 16 << 20
 
 // manager asks Azure Resource Manager what preflight wants to know. It writes
 // nothing but the registration of resource providers, when told to.
+// Microsoft Graph is asked by the same hands.
 type manager struct {
 	pipeline runtime.Pipeline
 	base     string
+	name     string // of the service
+	denied   string // what to do about 403
 }
 
 func newManager(c azure.Config) (*manager, error) {
@@ -46,7 +50,10 @@ func newManager(c azure.Config) (*manager, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "no client for Azure Resource Manager").Because(err)
 	}
-	return &manager{client.Pipeline(), strings.TrimSuffix(c.Cloud.Services[cloud.ResourceManager].Endpoint, "/")}, nil
+	return &manager{
+		client.Pipeline(), strings.TrimSuffix(c.Cloud.Services[cloud.ResourceManager].Endpoint, "/"), "Azure Resource Manager",
+		"ask for the role Contributor, and User Access Administrator for role assignments, at the subscription",
+	}, nil
 }
 
 // get asks, and decodes the answer; status 404 is found = false.
@@ -55,19 +62,19 @@ func (m *manager) get(ctx context.Context, path, version string, into any) (foun
 }
 
 func (m *manager) post(ctx context.Context, path, version string, question, into any) error {
-	_, err := m.ask(ctx, http.MethodPost, path, version, question, into)
-	return err
+	found, err := m.ask(ctx, http.MethodPost, path, version, question, into)
+	return notFound(found, err, path)
 }
 
 func (m *manager) ask(ctx context.Context, method, path, version string, question, into any) (bool, error) {
 	u := m.base + path
 	if !strings.HasPrefix(path, "/") {
 		u = path // a nextLink
-	} else {
+	} else if version != "" {
 		u += "?api-version=" + version
 	}
 	if !m.ours(u) {
-		return false, fault.New(fault.Invalid, "Azure Resource Manager leads to another host").At(path)
+		return false, fault.New(fault.Invalid, m.name+" leads to another host").At(path)
 	}
 	req, err := runtime.NewRequest(ctx, method, u)
 	if err != nil {
@@ -84,8 +91,8 @@ func (m *manager) ask(ctx context.Context, method, path, version string, questio
 	}
 	resp, err := m.pipeline.Do(req)
 	if err != nil {
-		return false, fault.New(fault.Unavailable, "Azure Resource Manager does not answer").At(path).Because(err).
-			Fix("sign in with az login, and see that management.azure.com is reached from here")
+		return false, fault.New(fault.Unavailable, m.name+" does not answer").At(path).Because(err).
+			Fix("sign in with az login, and see that " + strings.TrimPrefix(m.base, "https://") + " is reached from here")
 	}
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -96,7 +103,7 @@ func (m *manager) ask(ctx context.Context, method, path, version string, questio
 	case resp.StatusCode == http.StatusNotFound:
 		return false, nil
 	case resp.StatusCode/100 != 2:
-		return false, refusal(path, resp.StatusCode, data)
+		return false, m.refusal(path, resp.StatusCode, data)
 	case into == nil:
 		return true, nil
 	}
@@ -113,8 +120,8 @@ func (m *manager) ours(link string) bool {
 	return err1 == nil && err2 == nil && u.Scheme == base.Scheme && strings.EqualFold(u.Host, base.Host)
 }
 
-// refusal is what ARM says, with what to do about the usual ones.
-func refusal(path string, status int, body []byte) error {
+// refusal is what the service says, with what to do about the usual ones.
+func (m *manager) refusal(path string, status int, body []byte) error {
 	var e struct {
 		Error struct{ Code, Message string } `json:"error"`
 	}
@@ -124,7 +131,7 @@ func refusal(path string, status int, body []byte) error {
 	case http.StatusUnauthorized:
 		fix = "sign in again, for example with az login"
 	case http.StatusForbidden:
-		kind, fix = fault.Denied, "ask for the role Contributor, and User Access Administrator for role assignments, at the subscription"
+		kind, fix = fault.Denied, m.denied
 	case http.StatusBadRequest:
 		kind, fix = fault.Invalid, "mend the estate's file"
 	}
@@ -145,12 +152,13 @@ func list[T any](ctx context.Context, m *manager, path, version string) ([]T, er
 		var page struct {
 			Value    []T    `json:"value"`
 			NextLink string `json:"nextLink"`
+			OData    string `json:"@odata.nextLink"` // Graph's
 		}
 		if _, err := m.get(ctx, path, version, &page); err != nil {
 			return nil, err
 		}
 		items = append(items, page.Value...)
-		path = page.NextLink
+		path = cmp.Or(page.NextLink, page.OData)
 	}
 	return items, nil
 }

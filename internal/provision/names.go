@@ -13,6 +13,14 @@ func (s Settings) suffix() string {
 	return hex.EncodeToString(sum[:3])
 }
 
+// guidOf is a GUID that is the same at every run for the same text.
+func guidOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80 // RFC 9562, version 8
+	h := hex.EncodeToString(sum[:16])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
 // registry and stateAccount are the names that module global gives.
 func (s Settings) registry() string     { return s.Name + s.suffix() }
 func (s Settings) stateAccount() string { return s.Name + "st" + s.suffix() }

@@ -31,7 +31,7 @@ func (d *Deployment) Preflight(ctx context.Context) ([]Problem, error) {
 		return nil, err
 	}
 	p := &preflight{d: d, at: "/subscriptions/" + d.Settings.Subscription}
-	for _, ask := range []func(context.Context) error{p.rights, p.providers, p.regions, p.models, p.names, p.overlaps} {
+	for _, ask := range []func(context.Context) error{p.rights, p.providers, p.regions, p.models, p.names, p.overlaps, p.registration} {
 		if err := ask(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
@@ -160,10 +160,7 @@ func (p *preflight) overlaps(ctx context.Context) error {
 	if s.Existing.VirtualNetwork != "" {
 		return nil
 	}
-	own, err := netip.ParsePrefix(s.Network.AddressSpace)
-	if err != nil {
-		return nil // Check has said so
-	}
+	own, _ := netip.ParsePrefix(s.Network.AddressSpace) // Check has seen it
 	for name, id := range s.Network.Peerings {
 		var v struct {
 			Properties struct {

@@ -24,6 +24,11 @@ type progress struct {
 	tell   func(Step)
 	rest   []byte
 	errors []string
+
+	// Of an apply alone.
+	left   *unfinished
+	exists map[string]string // ids by address: what an earlier run began to make
+	scopes map[string]string // of role assignments, by address
 }
 
 // A line of the tool is bounded: a diagnostic may quote a document.
@@ -75,13 +80,20 @@ func (p *progress) take(e event) {
 	s := Step{Stage: p.stage, Resource: e.Hook.Resource.Addr, Action: e.Hook.Action, Took: time.Duration(e.Hook.Elapsed * float64(time.Second))}
 	switch e.Type {
 	case "apply_start", "apply_progress":
+		if p.left != nil && e.Type == "apply_start" && s.Action == "create" && !p.left.before[s.Resource] {
+			p.left.begin(s.Resource)
+		}
 	case "apply_complete":
 		s.Done = true
+		if p.left != nil {
+			p.left.end(s.Resource)
+		}
 	case "apply_errored":
 		s.Done, s.Failed = true, true
 	case "diagnostic":
 		if e.Diagnostic.Severity == "error" {
 			p.errors = append(p.errors, e.Diagnostic.said())
+			p.met(e.Diagnostic)
 		}
 		return
 	default:
@@ -89,6 +101,21 @@ func (p *progress) take(e event) {
 	}
 	if p.tell != nil {
 		p.tell(s)
+	}
+}
+
+// met notes a resource that exists: ours from an earlier run, or another's.
+func (p *progress) met(d diagnostic) {
+	id, role := existing(d.Summary + " " + d.Detail)
+	if scope := p.scopes[d.Address]; role != "" && scope != "" {
+		id = scope + "/providers/Microsoft.Authorization/roleAssignments/" + role
+	}
+	switch {
+	case p.left == nil || id == "":
+	case p.left.before[d.Address]:
+		p.exists[d.Address] = id
+	default:
+		p.left.end(d.Address)
 	}
 }
 

@@ -25,7 +25,8 @@ type Settings struct {
 	Filter  string   `yaml:"content_filter" doc:"severity from which content is blocked: Low, Medium or High; default Azure's own policy"`
 
 	Workloads []policy.Workload `yaml:"workloads" config:"required" doc:"who may call what, as in the gateway's configuration"`
-	Audience  string            `yaml:"audience" doc:"application ID URI of the gateway's API; default Azure OpenAI's own audiences alone"`
+	Audience  string            `yaml:"audience" doc:"application ID URI of the gateway's API, of the application NAME-gateway; default Azure OpenAI's own audiences alone"`
+	Register  bool              `yaml:"register" doc:"make that application through Microsoft Graph with the login, and remove it on destroy; default no: it must be there"`
 
 	Network  Network           `yaml:"network" doc:"addresses, clients, the way out; default a network of its own"`
 	Existing Existing          `yaml:"existing" doc:"parts that a landing zone owns; default none"`
@@ -130,10 +131,11 @@ func (s Settings) withDefaults() Settings {
 }
 
 var (
-	estateName = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
-	regionName = regexp.MustCompile(`^[a-z]+[a-z0-9]*$`)
-	deployName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	subscript  = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	estateName  = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
+	regionName  = regexp.MustCompile(`^[a-z]+[a-z0-9]*$`)
+	deployName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	audienceURI = regexp.MustCompile(`^api://[A-Za-z0-9][A-Za-z0-9./_-]{0,200}$`)
+	subscript   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
 // Check reports everything that can be told without asking Azure.
@@ -146,6 +148,7 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	}
 	s.checkRegions(report)
 	s.checkModels(report)
+	s.checkAudience(report)
 	s.Network.check(report, s.Existing.VirtualNetwork != "")
 	s.Existing.check(report)
 	for i, p := range s.Operators {

@@ -64,7 +64,11 @@ func TestVariables(t *testing.T) {
 			}
 			golden(t, name+".global.json", data)
 			d := Deployment{Config: Config{Settings: s}}
-			v, err := s.workloadVariables(d.expected(), placeholder)
+			var audiences []string
+			if s.Audience != "" {
+				audiences = []string{s.Audience, "44444444-5555-6666-7777-888888888888"}
+			}
+			v, err := s.workloadVariables(d.expected(), placeholder, audiences)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -110,5 +114,68 @@ func TestBadEstates(t *testing.T) {
 	}
 	if _, err := load(t, smallest); err != nil {
 		t.Errorf("the smallest estate: %v", err)
+	}
+}
+
+// A copy of the modules is laid out in place of ours, and what an older version
+// left is swept away; what is no copy is refused.
+func TestOwnModules(t *testing.T) {
+	dir := t.TempDir()
+	copied := filepath.Join(dir, "copy")
+	if err := Modules(copied); err != nil {
+		t.Fatal(err)
+	}
+	if err := Modules(copied); err == nil {
+		t.Error("a copy is written over")
+	}
+	own := filepath.Join(copied, "openai", "own.tf")
+	if err := os.WriteFile(own, []byte("# ours\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := &Deployment{Config: Config{Modules: copied}, space: workspace(filepath.Join(dir, "work"))}
+	there := filepath.Join(dir, "work", "modules", "openai", "own.tf")
+	if err := d.unpack(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(there); err != nil {
+		t.Error(err)
+	}
+	d.Modules = ""
+	if err := d.unpack(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(there); err == nil {
+		t.Error("another version's file is left")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "work", "modules", "openai", "main.tf")); err != nil {
+		t.Error(err)
+	}
+	d.Modules = dir
+	if err := d.unpack(); err == nil || !strings.Contains(err.Error(), "stacks/global") {
+		t.Error(err)
+	}
+}
+
+// The examples, and the file that docs/deploy.md shows, are right.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*/estate.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	for _, file := range append(files, "../../examples/two-companies/owner/estate.yaml") {
+		var s Settings
+		if err := config.Load(file, &s, config.Options{}); err != nil {
+			t.Error(err)
+		}
+	}
+	text, err := os.ReadFile("../../docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```yaml\n")
+	shown, _, _ := strings.Cut(after, "```")
+	var s Settings
+	if err := config.Decode("docs/deploy.md", []byte(shown), &s, config.Options{}); err != nil || s.Name != "acmeai" {
+		t.Errorf("%v: %+v", err, s)
 	}
 }

@@ -51,7 +51,11 @@ func (d *Deployment) planGlobal(ctx context.Context) (g Global, made bool, p Pla
 }
 
 func (d *Deployment) planWorkload(ctx context.Context, g Global, image string) (Plan, error) {
-	v, err := d.Settings.workloadVariables(g, image)
+	audiences, err := d.audiences(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	v, err := d.Settings.workloadVariables(g, image, audiences)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -69,7 +73,7 @@ func (d *Deployment) planWorkload(ctx context.Context, g Global, image string) (
 
 // plan makes a plan file and reads it.
 func (d *Deployment) plan(ctx context.Context, t *tool, stack string, judge bool) (Plan, error) {
-	p := Plan{Stage: stack, file: d.space.plan(stack)}
+	p := Plan{Stage: stack, file: d.space.plan(stack), leans: d.Settings.leans(), judged: judge}
 	events := &progress{stage: stack, tell: d.Tell}
 	_, err := t.PlanJSON(ctx, t.tee(events), tfexec.Out(p.file), tfexec.Lock(true))
 	if err != nil {
@@ -125,21 +129,20 @@ func (d *Deployment) Apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.register(ctx); err != nil {
+		return err
+	}
 	d.Say("planning the workload")
 	p, err := d.planWorkload(ctx, g, image)
 	if err != nil {
 		return err
 	}
-	if !p.Private() {
-		return notPrivate(p.Report)
-	}
-	create, change, remove := p.Counts()
-	d.Say(fmt.Sprintf("the plan is not open: applying %d to create, %d to change, %d to delete", create, change, remove))
-	v, err := d.Settings.workloadVariables(g, image)
-	if err != nil {
+	if err := p.Refusal(); err != nil {
 		return err
 	}
-	t, err := d.open(ctx, workloadStack, v, &g.State, false)
+	create, change, remove := p.Counts()
+	d.Say(fmt.Sprintf("the plan may be applied: %d to create, %d to change, %d to delete", create, change, remove))
+	t, err := newTool(d.path, d.space.stack(workloadStack), d.space.log(workloadStack))
 	if err != nil {
 		return err
 	}
@@ -185,16 +188,6 @@ func (d *Deployment) applyGlobal(ctx context.Context) (Global, error) {
 	return g, nil
 }
 
-// applyPlan applies what was shown, and nothing else.
-func (d *Deployment) applyPlan(ctx context.Context, t *tool, p Plan) error {
-	if len(p.Changes) == 0 {
-		return nil
-	}
-	events := &progress{stage: p.Stage, tell: d.Tell}
-	err := t.ApplyJSON(ctx, t.tee(events), tfexec.DirOrPlan(p.file))
-	return t.said("applying "+p.Stage, err, events)
-}
-
 // push builds the image and sends it, if it is not there.
 func (d *Deployment) push(ctx context.Context, g Global) (string, error) {
 	d.Say("building the image")
@@ -224,8 +217,11 @@ func (d *Deployment) Destroy(ctx context.Context) error {
 		return err
 	}
 	if made {
+		if begun := d.space.unfinished(workloadStack).before; len(begun) > 0 {
+			d.Say(fmt.Sprintf("an earlier run was interrupted while it made %d resources: if one is left, run apply once more, and then destroy", len(begun)))
+		}
 		d.Say("destroying the workload")
-		v, err := d.Settings.workloadVariables(g, placeholder)
+		v, err := d.Settings.workloadVariables(g, placeholder, nil)
 		if err != nil {
 			return err
 		}
@@ -237,7 +233,10 @@ func (d *Deployment) Destroy(ctx context.Context) error {
 	if err := d.destroy(ctx, globalStack, d.Settings.globalVariables(), nil, remote != nil); err != nil {
 		return err
 	}
-	return d.remember(nil)
+	if err := d.remember(nil); err != nil {
+		return err
+	}
+	return d.unregister(ctx)
 }
 
 func (d *Deployment) destroy(ctx context.Context, stack string, v variables, remote *State, migrate bool) error {
@@ -247,5 +246,9 @@ func (d *Deployment) destroy(ctx context.Context, stack string, v variables, rem
 	}
 	defer t.close()
 	events := &progress{stage: stack, tell: d.Tell}
-	return t.said("destroying "+stack, t.DestroyJSON(ctx, t.tee(events)), events)
+	err = t.said("destroying "+stack, t.DestroyJSON(ctx, t.tee(events)), events)
+	if err == nil {
+		d.space.unfinished(stack).clear()
+	}
+	return err
 }

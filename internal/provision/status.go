@@ -12,10 +12,10 @@ import (
 // Status is how far a deployment is, as its files and state tell.
 type Status struct {
 	Subscription string         `json:"subscription"`
-	State        *State         `json:"state"`              // where remote state is; nil before stage one
-	Resources    map[string]int `json:"resources"`          // in each stack's state
-	Planned      *time.Time     `json:"planned,omitempty"`  // when the newest plan of the workload was made
-	Complete     bool           `json:"complete"`           // both stages have given their outputs
+	State        *State         `json:"state"`             // where remote state is; nil before stage one
+	Resources    map[string]int `json:"resources"`         // in each stack's state
+	Planned      *time.Time     `json:"planned,omitempty"` // when the newest plan of the workload was made
+	Complete     bool           `json:"complete"`          // both stages have given their outputs
 }
 
 // Status reads both states. It plans nothing and changes nothing.
@@ -25,7 +25,8 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		at := info.ModTime().UTC().Truncate(time.Second)
 		st.Planned = &at
 	}
-	outputs := 0
+	ended := 0
+	last := map[string]string{globalStack: "global", workloadStack: "gateway"} // outputs that wait for everything
 	for _, stack := range []string{globalStack, workloadStack} {
 		t, err := d.opened(ctx, stack)
 		if err != nil {
@@ -57,11 +58,11 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 				st.Resources[stack] += len(r.Instances)
 			}
 		}
-		if len(s.Outputs) > 0 {
-			outputs++
+		if s.Outputs[last[stack]] != nil && len(d.space.unfinished(stack).before) == 0 {
+			ended++
 		}
 	}
-	st.Complete = outputs == 2
+	st.Complete = ended == 2
 	return st, nil
 }
 
@@ -77,7 +78,7 @@ func (d *Deployment) opened(ctx context.Context, stack string) (*tool, error) {
 	}
 	g := d.expected()
 	g.State = *remote
-	v, err := d.Settings.workloadVariables(g, placeholder)
+	v, err := d.Settings.workloadVariables(g, placeholder, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,9 @@ func (s Settings) globalVariables() variables {
 	return v
 }
 
-// workloadVariables are stage two's, after stage one and the image.
-func (s Settings) workloadVariables(g Global, image string) (variables, error) {
+// workloadVariables are stage two's, after stage one, the image, and the
+// registration that gives the audiences.
+func (s Settings) workloadVariables(g Global, image string, audiences []string) (variables, error) {
 	workloads, err := yaml.MarshalWithOptions(s.Workloads, yaml.OmitEmpty())
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (s Settings) workloadVariables(g Global, image string) (variables, error) {
 	v.set("dns_servers", n.DNSServers, len(n.DNSServers) > 0)
 	v.set("resolver", map[string]any{"forward": n.Forward}, n.Resolver)
 	v.set("peerings", n.Peerings, len(n.Peerings) > 0)
-	v.set("audience", s.Audience, s.Audience != "")
+	v.set("audiences", audiences, len(audiences) > 0)
 	v.set("content_filter", s.Filter, s.Filter != "")
 	v.set("existing", s.Existing.variables(), s.Existing.VirtualNetwork != "" || len(s.Existing.Zones) > 0)
 	v["audit"] = s.Audit.variables()

@@ -3,8 +3,10 @@ package provision
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -23,23 +25,60 @@ func (w workspace) stack(name string) string {
 func (w workspace) log(name string) string  { return filepath.Join(string(w), name+".log") }
 func (w workspace) plan(name string) string { return filepath.Join(string(w), name+".plan") }
 
-// unpack lays the modules out, and takes away what an older binary left.
-func (w workspace) unpack() error {
+// needsStacks refuses a directory that is not a copy of the modules.
+func needsStacks(from fs.FS, at string) error {
+	for _, stack := range []string{globalStack, workloadStack} {
+		if _, err := fs.Stat(from, "stacks/"+stack+"/main.tf"); err != nil {
+			return fault.New(fault.Invalid, "not a copy of the modules: there is no stacks/"+stack+"/main.tf").At(at).
+				Fix("make one with `ostiary deploy modules DIR`, and change that")
+		}
+	}
+	return nil
+}
+
+// Modules writes a copy of the modules to a directory that is empty or not there.
+func Modules(dir string) error {
+	if found, err := os.ReadDir(dir); err == nil && len(found) > 0 {
+		return fault.New(fault.Invalid, "the directory is not empty").At(dir).Fix("name another: a copy that was changed is not written over")
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fault.New(fault.Invalid, "cannot make the directory").At(dir).Because(err)
+	}
+	if err := os.CopyFS(dir, modules.Files); err != nil {
+		return fault.New(fault.Invalid, "cannot write the modules").At(dir).Because(err)
+	}
+	return nil
+}
+
+// isModule says whether a file belongs to a module: what Terraform keeps beside
+// them and tests do not.
+func isModule(name string) bool {
+	ext := path.Ext(name)
+	return (ext == ".tf" || ext == ".kql" || ext == ".tftpl") && path.Base(name) != backendFile
+}
+
+// unpack lays the modules out, and takes away what another version left.
+func (w workspace) unpack(from fs.FS) error {
 	root := filepath.Join(string(w), "modules")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return fault.New(fault.Invalid, "cannot make the working directory").At(string(w)).Because(err)
 	}
 	ours := map[string]bool{}
-	err := fs.WalkDir(modules.Files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	err := fs.WalkDir(from, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
+		case d.IsDir() && (d.Name() == ".terraform" || d.Name() == "tests"):
+			return fs.SkipDir
+		case d.IsDir() || !isModule(name):
+			return nil
 		}
-		ours[path] = true
-		data, err := modules.Files.ReadFile(path)
+		ours[name] = true
+		data, err := fs.ReadFile(from, name)
 		if err != nil {
 			return err
 		}
-		return replace(filepath.Join(root, path), data)
+		return replace(filepath.Join(root, name), data)
 	})
 	if err != nil {
 		return fault.New(fault.Invalid, "cannot lay out the modules").At(root).Because(err)
@@ -50,19 +89,27 @@ func (w workspace) unpack() error {
 // sweep removes module files of another version; what Terraform keeps beside
 // them stays.
 func (w workspace) sweep(root string, ours map[string]bool) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+	inside, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = inside.Close() }()
+	var old []string
+	err = fs.WalkDir(inside.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
-		}
-		if d.IsDir() && d.Name() == ".terraform" {
-			return filepath.SkipDir
-		}
-		rel, _ := filepath.Rel(root, path)
-		if filepath.Ext(path) == ".tf" && !ours[filepath.ToSlash(rel)] && d.Name() != backendFile {
-			return os.Remove(path)
+		case d.IsDir() && d.Name() == ".terraform":
+			return fs.SkipDir
+		case !d.IsDir() && isModule(name) && !ours[name]:
+			old = append(old, name)
 		}
 		return nil
 	})
+	for _, name := range old {
+		err = errors.Join(err, inside.Remove(name))
+	}
+	return err
 }
 
 const backendFile = "backend.tf"
@@ -94,16 +141,16 @@ func quote(s string) string {
 }
 
 // replace writes a file whole or not at all, and not if it is the same.
-func replace(path string, data []byte) error {
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+func replace(file string, data []byte) error {
+	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	tmp := path + ".new"
+	tmp := file + ".new"
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp, path)
+	return os.Rename(tmp, file)
 }

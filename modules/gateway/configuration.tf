@@ -24,8 +24,8 @@ locals {
       listen  = "0.0.0.0:8443"
       ingress = true # the environment's ingress ends TLS, in the same host
       admin   = "0.0.0.0:9444"
-      entra = [merge({ tenant = var.tenant_id }, var.audience == null ? {} : {
-        audiences = ["https://cognitiveservices.azure.com", "https://ai.azure.com", var.audience]
+      entra = [merge({ tenant = var.tenant_id }, length(var.audiences) == 0 ? {} : {
+        audiences = concat(["https://cognitiveservices.azure.com", "https://ai.azure.com", "7d312290-28c8-473c-a0ed-8e53749b6d6d"], var.audiences)
       })]
       workloads = local.workloads
       backends = [for name, account in var.accounts : {

@@ -76,10 +76,10 @@ variable "tenant_id" {
   type        = string
 }
 
-variable "audience" {
-  description = "Application ID URI of the gateway's API, where callers take tokens for it. Null: Azure OpenAI's own audiences alone."
-  type        = string
-  default     = null
+variable "audiences" {
+  description = "Audiences of tokens for the gateway's API: its Application ID URI, and its application's id, which version 2 tokens name. They count beside Azure OpenAI's own."
+  type        = list(string)
+  default     = []
 }
 
 variable "workloads" {

@@ -1,6 +1,6 @@
 # The one way out: a NAT gateway of ours, or somebody's firewall.
 locals {
-  outgoing = { apps = azurerm_subnet.apps.id, portal = azurerm_subnet.portal.id }
+  outgoing = { apps = local.subnet_ids.apps, portal = local.subnet_ids.portal }
 }
 
 resource "azurerm_public_ip" "nat" {

@@ -62,10 +62,10 @@ locals {
   }
 
   subnet_ids = {
-    apps      = azurerm_subnet.apps.id
-    endpoints = azurerm_subnet.endpoints.id
-    services  = azurerm_subnet.services.id
-    portal    = azurerm_subnet.portal.id
+    apps      = "${local.virtual_network_id}/subnets/${azurerm_subnet.apps.name}"
+    endpoints = "${local.virtual_network_id}/subnets/${azurerm_subnet.endpoints.name}"
+    services  = "${local.virtual_network_id}/subnets/${azurerm_subnet.services.name}"
+    portal    = "${local.virtual_network_id}/subnets/${azurerm_subnet.portal.name}"
   }
 }
 

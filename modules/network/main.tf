@@ -1,7 +1,17 @@
 # One network: apps may reach the models' endpoints on 443 and what they need
 # themselves among the services' endpoints, the portal may reach the apps, and
 # nothing else reaches any of them.
+# Ids are made of names, so that a plan knows them before anything exists, and
+# `ostiary verify` can follow them.
+data "azurerm_client_config" "current" {}
+
 locals {
+  virtual_network_id = join("/", [
+    "/subscriptions", data.azurerm_client_config.current.subscription_id,
+    "resourceGroups", var.resource_group_name,
+    "providers/Microsoft.Network/virtualNetworks", azurerm_virtual_network.this.name,
+  ])
+
   cut = cidrsubnets(var.address_space, 1, 3, 3, 4, 5, 5)
   prefix = {
     apps         = local.cut[0]

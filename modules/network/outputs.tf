@@ -1,6 +1,6 @@
 output "virtual_network_id" {
   description = "Id of the network."
-  value       = azurerm_virtual_network.this.id
+  value       = local.virtual_network_id
 }
 
 output "virtual_network_name" {

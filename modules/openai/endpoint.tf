@@ -7,7 +7,7 @@ resource "azurerm_private_dns_zone" "this" {
 }
 
 locals {
-  zone_ids = var.private_dns_zone_ids == null ? { for name, zone in azurerm_private_dns_zone.this : name => zone.id } : var.private_dns_zone_ids
+  zone_ids = var.private_dns_zone_ids == null ? { for name, zone in azurerm_private_dns_zone.this : name => "${local.group}/providers/Microsoft.Network/privateDnsZones/${zone.name}" } : var.private_dns_zone_ids
 }
 
 resource "azurerm_private_dns_zone_virtual_network_link" "this" {
@@ -15,7 +15,7 @@ resource "azurerm_private_dns_zone_virtual_network_link" "this" {
     for pair in setproduct(local.zones, keys(var.client_virtual_network_ids)) : "${pair[0]}/${pair[1]}" => { zone = pair[0], network = pair[1] }
   }
   name                 = each.value.network
-  private_dns_zone_id  = azurerm_private_dns_zone.this[each.value.zone].id
+  private_dns_zone_id  = local.zone_ids[each.value.zone]
   virtual_network_id   = var.client_virtual_network_ids[each.value.network]
   registration_enabled = false
   resolution_policy    = "Default" # never falls back to the public name
@@ -33,7 +33,7 @@ resource "azurerm_private_endpoint" "this" {
 
   private_service_connection {
     name                           = each.value.name
-    private_connection_resource_id = each.value.id
+    private_connection_resource_id = local.account_ids[each.key]
     is_manual_connection           = false
     subresource_names              = ["account"]
   }
@@ -55,5 +55,5 @@ resource "azurerm_private_endpoint" "this" {
   }
 
   # An endpoint made while the account is still busy with a deployment fails.
-  depends_on = [azurerm_cognitive_deployment.this]
+  depends_on = [azurerm_cognitive_deployment.this, azurerm_cognitive_deployment.following]
 }

@@ -2,7 +2,7 @@ output "accounts" {
   description = "Of each account: its id, its endpoint, the names of its deployments, and the private address that clients see."
   value = {
     for name, account in azurerm_cognitive_account.this : name => {
-      id          = account.id
+      id          = local.account_ids[name]
       endpoint    = "https://${account.custom_subdomain_name}.openai.azure.com"
       location    = account.location
       deployments = [for key, d in local.deployments : d.name if d.account == name]

@@ -27,7 +27,7 @@ resource "azurerm_public_ip" "this" {
 
 resource "azurerm_network_interface" "this" {
   for_each            = var.hosts
-  name                = "${var.name}-${each.key}"
+  name                = "${var.name}-${each.key}-nic"
   resource_group_name = var.resource_group_name
   location            = var.location
   tags                = var.tags

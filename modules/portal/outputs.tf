@@ -13,3 +13,8 @@ output "vault_name" {
   description = "Vault that tickets are put into: az keyvault secret set --vault-name … --name SECRET --file TICKET."
   value       = azurerm_key_vault.this.name
 }
+
+output "vault_id" {
+  description = "Id of that vault."
+  value       = azurerm_key_vault.this.id
+}

@@ -73,6 +73,15 @@ inlet:
   admin: unix:{{dir}}/inlet.sock
 `
 
+const chatYAML = `# The owner's own people: the page on which they ask, each in their own name.
+chat:
+  listen: {{chat}}
+  url: http://{{chat}}
+{{people}}  gateway: {url: "https://{{gateway}}", ca: {{dir}}/rehearsal/ca.pem}
+  store: {sqlite: {{dir}}/chat.db}
+  admin: unix:{{dir}}/chat.sock
+`
+
 // write fills a template and stores it as NAME.yaml.
 func write(dir, name, template string, values map[string]string) error {
 	for k, v := range values {

@@ -12,6 +12,7 @@ import (
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/emulator"
 	"github.com/ostiary/ostiary/internal/fault"
+	"github.com/ostiary/ostiary/internal/httpd"
 	"github.com/ostiary/ostiary/internal/identity"
 )
 
@@ -23,7 +24,7 @@ const UpstreamKey = "OSTIARY_UPSTREAM_KEY"
 const pace = 4 * time.Millisecond
 
 // model is what the gateway's configuration says of the model behind it.
-type model struct{ callers, workload, backend string }
+type model struct{ callers, workload, backend, people string }
 
 // startModel starts the emulator, or describes the upstream in its place.
 func (w *World) startModel(o Options) (model, error) {
@@ -33,14 +34,14 @@ func (w *World) startModel(o Options) (model, error) {
 	w.Emulated, w.kind = true, "azure"
 	state := filepath.Join(w.Dir, "rehearsal")
 	ready := map[string]net.Listener{}
-	for _, name := range []string{"internet", "endpoint", "entra"} {
+	for _, name := range []string{"internet", "endpoint", "entra", "chat", "login"} {
 		if err := w.listen(name); err != nil {
 			return model{}, err
 		}
 		ready[name] = w.listeners[name]
 	}
 	e, err := emulator.New(emulator.Config{
-		Settings: emulator.Settings{State: state, TokenDelay: pace},
+		Settings: emulator.Settings{State: state, TokenDelay: pace, Directory: emulator.Directory{Apps: w.apps()}},
 		Public:   ready["internet"], Private: ready["endpoint"], Issuer: ready["entra"],
 		Logger: w.env.Log,
 	})
@@ -48,7 +49,12 @@ func (w *World) startModel(o Options) (model, error) {
 		return model{}, err
 	}
 	w.run("emulator", func(env *node.Env) error { return e.Run(env.Ctx) })
-	w.OutsideURL = e.URLs().Public
+	// A browser does not know the rehearsal's authority, and need not: its pages
+	// come over plain loopback too.
+	w.run("login", func(env *node.Env) error {
+		return httpd.Serve(env.Ctx, w.listeners["login"], e.Issuer(), nil, env.Log)
+	})
+	w.OutsideURL, w.ChatURL = e.URLs().Public, "http://"+w.Addresses["chat"]
 	if w.Model == "" {
 		w.Model = "gpt-4o-mini"
 	}
@@ -59,12 +65,37 @@ func (w *World) startModel(o Options) (model, error) {
 	if err != nil {
 		return model{}, err
 	}
+	person, err := e.App(chatApp)
+	if err != nil {
+		return model{}, err
+	}
 	return model{
-		callers:  fmt.Sprintf("  entra:\n    - {tenant: %s, authority: %q, ca: %s}\n", app.Tenant, e.URLs().Issuer, e.CAFile()),
-		workload: platform("      apps: [" + app.ClientID + "]\n"),
+		callers: fmt.Sprintf("  entra:\n    - {tenant: %s, authority: %q, ca: %s,\n       audiences: [https://cognitiveservices.azure.com, https://ai.azure.com, 7d312290-28c8-473c-a0ed-8e53749b6d6d, api://ostiary-gateway, %s]}\n",
+			app.Tenant, e.URLs().Issuer, e.CAFile(), gatewayApp),
+		workload: platform("      apps: [" + app.ClientID + ", " + person.ClientID + "]\n"),
 		backend: fmt.Sprintf("      url: %s   # the private endpoint\n      ca: %s\n      entra: {tenant: %s, client_id: %s, client_secret: \"file:%s\", authority: %q, ca: %s}\n",
 			e.URLs().Private, e.CAFile(), app.Tenant, app.ClientID, filepath.Join(state, "sample-app.secret"), e.URLs().Issuer, e.CAFile()),
+		people: fmt.Sprintf("  sign_in:\n    tenant: %s\n    authority: %q\n    browser_url: http://%s   # so that no browser asks about the rehearsal's certificate\n    ca: %s\n    client_id: %s\n    client_secret: \"file:%s\"\n  users: {everyone: true}\n  admins: {roles: [Admin]}\n  models:\n    - {name: %s}\n",
+			app.Tenant, e.URLs().Issuer, w.Addresses["login"], e.CAFile(), person.ClientID, filepath.Join(state, chatApp+".secret"), w.Model),
 	}, nil
+}
+
+const (
+	chatApp    = "ostiary-chat"
+	gatewayApp = "e2a94d16-7b58-4f03-a1cc-6d90b8f4e273" // of api://ostiary-gateway, in version 2 tokens
+)
+
+// apps are the directory's applications; the chat's is told where its people
+// come back to.
+func (w *World) apps() []emulator.App {
+	apps := emulator.SampleApps()
+	for i := range apps {
+		if apps[i].Name == chatApp {
+			at := "http://" + w.Addresses["chat"]
+			apps[i].RedirectURIs = []string{at + "/signin/callback", at + "/signed-out"}
+		}
+	}
+	return apps
 }
 
 // upstream describes a real model. Its key stays in the variable that holds

@@ -28,6 +28,9 @@ func (n narrator) started(w *World) {
 		what = "Azure OpenAI, emulated, public access off"
 	}
 	n.say("Ostiary on loopback: every part on its own socket, every member by its own ticket\n\n")
+	if w.ChatURL != "" {
+		n.say("  Ask in a browser: %s   (sign in as Sample Person One)\n\n", w.ChatURL)
+	}
 	n.say("  owner company     model      %s   %s\n", w.OutsideURL, what)
 	n.say("                    gateway    %s   for the owner's own people\n", w.GatewayURL)
 	n.say("                    outlet     dials out, listens nowhere\n")
@@ -83,6 +86,9 @@ func (n narrator) sealed(b Bodies) {
 }
 
 func (n narrator) staying(w *World, id string) {
+	if w.ChatURL != "" {
+		n.say("\nThe chat of the owner's own people: %s\n", w.ChatURL)
+	}
 	n.say(`
 It stays up until Ctrl-C. Ask it yourself, from the consumer's network:
 

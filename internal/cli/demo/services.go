@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ostiary/ostiary/internal/authority"
+	"github.com/ostiary/ostiary/internal/chat"
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/cli/serve"
 	"github.com/ostiary/ostiary/internal/gateway"
@@ -100,5 +101,15 @@ func (w *World) startRest() error {
 	})
 	w.run("outlet", func(env *node.Env) error { return node.Outlet(env, *owner.Outlet) })
 	w.run("inlet", func(env *node.Env) error { return node.Inlet(env, *consumer.Inlet, w.listeners["inlet"]) })
+	if w.ChatURL == "" {
+		return nil
+	}
+	people, err := load[struct {
+		Chat *chat.Settings `yaml:"chat"`
+	}](w.Dir, "chat")
+	if err != nil {
+		return err
+	}
+	w.run("chat", func(env *node.Env) error { return serve.Chat(env, *people.Chat, w.listeners["chat"]) })
 	return nil
 }

@@ -117,13 +117,15 @@ func (w *World) writeFiles(m model) error {
 	if err != nil {
 		return err
 	}
-	values := map[string]string{"dir": w.Dir, "callers": m.callers, "workload": m.workload, "backend": m.backend, "auditor": recipient}
+	values := map[string]string{"dir": w.Dir, "callers": m.callers, "workload": m.workload, "backend": m.backend, "people": m.people, "auditor": recipient}
 	for name, address := range w.Addresses {
 		values[name] = address
 	}
-	for name, template := range map[string]string{
-		"authority": authorityYAML, "relay": relayYAML, "owner": ownerYAML, "consumer": consumerYAML,
-	} {
+	templates := map[string]string{"authority": authorityYAML, "relay": relayYAML, "owner": ownerYAML, "consumer": consumerYAML}
+	if w.ChatURL != "" {
+		templates["chat"] = chatYAML
+	}
+	for name, template := range templates {
 		if err := write(w.Dir, name, template, values); err != nil {
 			return err
 		}

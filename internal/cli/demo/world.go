@@ -20,6 +20,7 @@ type World struct {
 	InletURL    string // what the consumer's clients call
 	GatewayURL  string // what the owner's own people call
 	OutsideURL  string // the model as the internet sees it
+	ChatURL     string // the page of the owner's own people; empty with a real model, for there is no login service
 	CAFile      string // what clients of all three must trust
 	Model       string // deployment to ask
 	Emulated    bool

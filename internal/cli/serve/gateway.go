@@ -26,9 +26,12 @@ func Gateway(env *node.Env, s gateway.Settings, from Source, main, members net.L
 		return err
 	}
 	defer func() { _ = g.Close() }()
+	again := newReloads(from, g.Reload, env.Log)
 	tasks := []func(context.Context) error{
-		g.Run, node.ServeAdmin(s.Admin, reg, g.Ready, env.Log),
-		func(ctx context.Context) error { return from.run(ctx, g.Reload, env.Log) },
+		g.Run, again.run, serveAPI(s, g.AdminHandler(again.admin()), reg, g.Ready, env.Log),
+	}
+	if s.Admin != s.AdminSocket() {
+		tasks = append(tasks, node.ServeAdmin(s.Admin, reg, g.Ready, env.Log))
 	}
 	if main != nil {
 		public, err := s.ServerTLS(env.Log)

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,18 +39,29 @@ func TestFollow(t *testing.T) {
 			}
 			return gateway.Settings{Listen: string(text)}, err
 		}}
+		again := newReloads(s, func(s gateway.Settings) ([]string, error) {
+			applied = append(applied, s.Listen)
+			if s.Listen == "refused" {
+				return nil, errors.New("refused")
+			}
+			return []string{"listen", "ledger"}, nil
+		}, slog.New(slog.NewTextHandler(&logged, nil)))
+		admin := again.admin()
 		ctx, cancel := context.WithCancel(t.Context())
 		done, hangup := make(chan struct{}), make(chan os.Signal)
 		go func() {
 			defer close(done)
-			s.follow(ctx, hangup, func(s gateway.Settings) ([]string, error) {
-				applied = append(applied, s.Listen)
-				if s.Listen == "refused" {
-					return nil, errors.New("refused")
-				}
-				return []string{"listen", "ledger"}, nil
-			}, slog.New(slog.NewTextHandler(&logged, nil)))
+			again.follow(ctx, hangup)
 		}()
+		told := func(want gateway.Reloaded, wantOK bool) {
+			t.Helper()
+			got, ok := admin.Reloaded()
+			if got.At = (time.Time{}); ok != wantOK || !reflect.DeepEqual(got, want) {
+				t.Errorf("told %+v %v, want %+v", got, ok, want)
+			}
+		}
+		both := []string{"listen", "ledger"}
+		told(gateway.Reloaded{}, false)
 		expect := func(after string, want ...string) {
 			t.Helper()
 			time.Sleep(3*poll + poll/2)
@@ -66,6 +79,7 @@ func TestFollow(t *testing.T) {
 		expect("a change in two pieces", "two", "three")
 		write("bad")
 		expect("a bad change", "two", "three")
+		told(gateway.Reloaded{Error: "not right"}, true)
 		write("refused")
 		expect("a refused change", "two", "three", "refused")
 		_ = os.Remove(path)
@@ -76,11 +90,25 @@ func TestFollow(t *testing.T) {
 		expect("the last", "two", "three", "refused", "four")
 		hangup <- syscall.SIGHUP // the secrets that it names may have changed
 		expect("SIGHUP", "two", "three", "refused", "four", "four")
+		write("five")
+		if came := admin.Reload(ctx); came.Error != "" || !slices.Equal(came.Later, both) {
+			t.Errorf("%+v", came)
+		}
+		expect("a request", "two", "three", "refused", "four", "four", "five")
+		write("bad again")
+		if came := admin.Reload(ctx); came.Error != "not right" || came.Later != nil {
+			t.Errorf("%+v", came)
+		}
+		told(gateway.Reloaded{Error: "not right"}, true)
+		expect("a bad request", "two", "three", "refused", "four", "four", "five")
 		cancel()
 		<-done
+		if came := admin.Reload(t.Context()); came.Error == "" {
+			t.Errorf("a gateway that has ended: %+v", came)
+		}
 	})
 	text := logged.String()
-	if strings.Count(text, "level=ERROR") != 2 || strings.Count(text, "was read again") != 4 || !strings.Contains(text, `keys="listen, ledger"`) {
+	if strings.Count(text, "level=ERROR") != 3 || strings.Count(text, "was read again") != 5 || !strings.Contains(text, `keys="listen, ledger"`) {
 		t.Error(text)
 	}
 }
@@ -88,7 +116,11 @@ func TestFollow(t *testing.T) {
 func TestNoSource(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (Source{}).run(ctx, nil, nil); err != nil {
+	again := newReloads(Source{Version: "1"}, nil, nil)
+	if err := again.run(ctx); err != nil {
 		t.Error(err)
+	}
+	if cfg := again.admin(); cfg.Reload != nil || cfg.Reloaded != nil || cfg.Version != "1" {
+		t.Errorf("%+v", cfg)
 	}
 }

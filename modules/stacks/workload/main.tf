@@ -89,7 +89,7 @@ module "gateway" {
   image                      = var.image
   accounts                   = module.openai.accounts
   tenant_id                  = local.tenant
-  audience                   = var.audience
+  audiences                  = var.audiences
   workloads                  = var.workloads
   event_hub                  = one(module.audit[*].event_hub)
   portal                     = var.portal

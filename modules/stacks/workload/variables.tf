@@ -50,10 +50,10 @@ variable "workloads" {
   type        = string
 }
 
-variable "audience" {
-  description = "Application ID URI of the gateway's API."
-  type        = string
-  default     = null
+variable "audiences" {
+  description = "Application ID URI of the gateway's API, and its application's id."
+  type        = list(string)
+  default     = []
 }
 
 variable "clients" {

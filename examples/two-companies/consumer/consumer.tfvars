@@ -1,0 +1,9 @@
+# The company that asks, in its own subscription:
+#   terraform -chdir=modules/stacks/consumer apply -var-file=…/consumer.tfvars
+name           = "health"
+location       = "westeurope"
+relays         = ["RELAY:443"]
+outlet         = "spiffe://meeting/outlet/acmeown"
+gateway        = "spiffe://meeting/gateway/acmeown"
+node           = { url = "https://example.com/ostiary-node-linux-amd64", sha256 = "0000000000000000000000000000000000000000000000000000000000000000" }
+ssh_public_key = "ssh-ed25519 AAAA…"
