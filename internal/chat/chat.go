@@ -138,17 +138,6 @@ func (c *Chat) Close() error {
 	return c.store.close()
 }
 
-// offered are the models that a person may pick.
-func (c *Chat) offered(v *session) []Model {
-	var all []Model
-	for _, m := range c.s.Models {
-		if len(m.Groups) == 0 || anyOf(m.Groups, v.groups) {
-			all = append(all, m)
-		}
-	}
-	return all
-}
-
 // model finds an offered one; the first where the name is not among them.
 func (c *Chat) model(v *session, name string) (Model, bool) {
 	all := c.offered(v)

@@ -32,7 +32,7 @@ func TestAsk(t *testing.T) {
 			t.Errorf("the page has no %q", want)
 		}
 	}
-	if strings.Contains(page, "o3") {
+	if strings.Contains(page, `"o3"`) {
 		t.Error("a model of administrators is offered")
 	}
 	asked, shown := r.lastAsked()

@@ -197,6 +197,9 @@ func (c *Chat) finish(ctx context.Context, q question, r *run, began time.Time) 
 		m.Cost, m.Currency = q.model.cost(m.Prompt, m.Completion), q.model.Currency
 	}
 	c.sessions.refuse(q.session, q.model.Name, m.Status == Policy)
+	if m.Status == Policy {
+		q.session.allowed.doubt()
+	}
 	c.metrics.answers.WithLabelValues(outcome(m.Status)).Inc()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()

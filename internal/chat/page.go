@@ -167,10 +167,7 @@ func (c *Chat) article(p page, conv string, m Message) article {
 			a.Status = Lost
 		}
 		a.HTML = template.HTML(c.render.HTML(m.Text)) //nolint:gosec // sanitised
-		a.Label, a.Again = m.Model, m.Seq > 0
-		if model, ok := c.model(p.visit.session, m.Model); ok {
-			a.Label = model.label()
-		}
+		a.Label, a.Again = c.label(m.Model), m.Seq > 0
 	}
 	return a
 }

@@ -176,6 +176,8 @@ type rig struct {
 	model http.HandlerFunc // the gateway
 	asked []wire           // by it
 	shown []string         // credentials that it was shown
+	may   http.HandlerFunc // the gateway's list of what may be used; nil: it has none
+	lists int              // times it was asked for
 }
 
 type lockedBuffer struct {
@@ -264,6 +266,17 @@ func end(w http.ResponseWriter, prompt, completion int) {
 }
 
 func (r *rig) gateway(w http.ResponseWriter, req *http.Request) {
+	if req.URL.Path == "/ostiary/deployments" {
+		r.mu.Lock()
+		r.lists++
+		may := r.may
+		r.mu.Unlock()
+		if may == nil {
+			may = http.NotFound
+		}
+		may(w, req)
+		return
+	}
 	body, _ := io.ReadAll(req.Body)
 	var asked wire
 	if err := json.Unmarshal(body, &asked); err != nil || req.URL.Path != "/openai/v1/chat/completions" {

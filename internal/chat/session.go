@@ -44,7 +44,8 @@ type session struct {
 	id      [sha256.Size]byte // of the cookie
 	tokens  *tokens
 	began   time.Time
-	used    time.Time       // under the sessions' lock
+	used    time.Time // under the sessions' lock
+	allowed *allowed
 	refused map[string]bool // models that policy refused; under the sessions' lock
 }
 
@@ -114,7 +115,7 @@ func (s *sessions) begin(who person, t *tokens) (cookie string) {
 	}
 	cookie = random()
 	id := sha256.Sum256([]byte(cookie))
-	s.all[id] = &session{person: who, id: id, tokens: t, began: s.now(), used: s.now(), refused: map[string]bool{}}
+	s.all[id] = &session{person: who, id: id, tokens: t, began: s.now(), used: s.now(), allowed: &allowed{}, refused: map[string]bool{}}
 	return cookie
 }
 

@@ -20,12 +20,13 @@ type Settings struct {
 	TLS    *TLS   `yaml:"tls" doc:"certificate; without it only a loopback address or a Unix socket may be listened on"`
 	Admin  string `yaml:"admin" doc:"private listener for /healthz, /readyz, /metrics and profiles; default none"`
 
-	SignIn  SignIn  `yaml:"sign_in" config:"required" doc:"the login service"`
-	Users   Access  `yaml:"users" config:"required" doc:"who may chat"`
-	Admins  Access  `yaml:"admins" doc:"who may also see who uses it how much, and end sessions; default nobody"`
-	Gateway Gateway `yaml:"gateway" config:"required" doc:"where questions go"`
-	Models  []Model `yaml:"models" config:"required" doc:"what the picker offers; the first is the default"`
-	Store   Store   `yaml:"store" config:"required" doc:"where conversations are kept"`
+	SignIn   SignIn  `yaml:"sign_in" config:"required" doc:"the login service"`
+	Users    Access  `yaml:"users" config:"required" doc:"who may chat"`
+	Admins   Access  `yaml:"admins" doc:"who may also see who uses it how much, and end sessions; default nobody"`
+	Gateway  Gateway `yaml:"gateway" config:"required" doc:"where questions go"`
+	Models   []Model `yaml:"models" doc:"what the picker offers, of what the gateway lets a person use; the first is the default; required without discover"`
+	Discover bool    `yaml:"discover" doc:"offer whatever else the gateway lets a person use for chat/completions, by its deployment's name; default no"`
+	Store    Store   `yaml:"store" config:"required" doc:"where conversations are kept"`
 
 	Session Session `yaml:"session" doc:"how long a sign-in lasts"`
 	History int     `yaml:"history" doc:"messages of a conversation that are sent along with a question, at most; default 200"`
@@ -65,7 +66,7 @@ type Gateway struct {
 }
 
 // Model is one line of the picker. The gateway's policy decides who may use
-// it; what stands here is what is offered.
+// it, and it is offered to these.
 type Model struct {
 	Name       string   `yaml:"name" config:"required" doc:"deployment, as the gateway knows it"`
 	Label      string   `yaml:"label" doc:"what people read; default the name"`
@@ -139,6 +140,9 @@ func (s *SignIn) check(report func(path, what, fix string)) {
 }
 
 func (s *Settings) checkModels(report func(path, what, fix string)) {
+	if len(s.Models) == 0 && !s.Discover {
+		report("models", "the picker offers nothing", "list models, or write discover: true")
+	}
 	if len(s.Models) > maxModels {
 		report("models", "too many", fmt.Sprintf("list %d at most", maxModels))
 	}

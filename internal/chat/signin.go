@@ -63,8 +63,12 @@ func (c *Chat) callback(w http.ResponseWriter, r *http.Request) {
 	if old := c.cookie(r, sessionCookie); old != "" {
 		c.sessions.endCookie(old)
 	}
-	c.setCookie(w, sessionCookie, c.sessions.begin(p, &tokens{own: token}), c.sessions.life)
+	cookie := c.sessions.begin(p, &tokens{own: token})
+	c.setCookie(w, sessionCookie, cookie, c.sessions.life)
 	c.greet(r, p)
+	if v, ok := c.sessions.find(cookie); ok && p.role != nobody {
+		c.learn(r.Context(), v)
+	}
 	c.metrics.logins.WithLabelValues("done").Inc()
 	c.log.Info("signed in", "person", p.owner, "role", int(p.role))
 	http.Redirect(w, r, a.Next, http.StatusSeeOther)

@@ -28,6 +28,7 @@ type option struct {
 const pageOfMessages = 40
 
 func (c *Chat) options(v *visit, here string) []option {
+	c.learn(v.r.Context(), v.session)
 	var all []option
 	for _, m := range c.offered(v.session) {
 		all = append(all, option{m.Name, m.label(), m.Images, m.Name == here, c.sessions.wasRefused(v.session, m.Name)})

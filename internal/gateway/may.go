@@ -97,7 +97,7 @@ func (c *call) look(asked []string) mayList {
 	}
 	slices.Sort(names[len(asked):])
 	l := mayList{Deployments: []mayCall{}}
-	seen := map[string]bool{}
+	seen, operations := map[string]bool{}, ofDeployments()
 	for _, name := range names {
 		if seen[name] {
 			continue
@@ -106,7 +106,7 @@ func (c *call) look(asked []string) mayList {
 			break
 		}
 		seen[name] = true
-		if one := c.mayUse(name); len(one.Operations) > 0 {
+		if one := c.mayUse(name, operations); len(one.Operations) > 0 {
 			l.Deployments = append(l.Deployments, one)
 		}
 	}
@@ -142,18 +142,26 @@ func literal(patterns openai.Patterns) (names []string) {
 	return names
 }
 
-// mayUse asks policy for each operation that has a deployment.
-func (c *call) mayUse(name string) mayCall {
+// ofDeployments are the operations that have a deployment, once each.
+func ofDeployments() (all []openai.Endpoint) {
+	for _, e := range openai.Endpoints() {
+		same := func(other openai.Endpoint) bool { return other.Operation == e.Operation }
+		if e.DeploymentIn() != "" && !slices.ContainsFunc(all, same) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// mayUse asks policy for each operation.
+func (c *call) mayUse(name string, operations []openai.Endpoint) mayCall {
 	c.asked = ""
 	c.resolve(name)
 	one := mayCall{Name: name}
 	if c.deployment != name {
 		one.AliasOf = c.deployment
 	}
-	for _, e := range openai.Endpoints() {
-		if e.DeploymentIn() == "" || slices.Contains(one.Operations, e.Operation) {
-			continue
-		}
+	for _, e := range operations {
 		question := policy.Call{Operation: e.Operation, Deployment: c.deployment, Workload: c.workload}
 		d := c.rules.Policy.Decide(c.who, question)
 		if !d.Allowed || !c.served(e, d.Workload) {

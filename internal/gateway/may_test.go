@@ -290,11 +290,12 @@ func BenchmarkMay(b *testing.B) {
 			c.Aliases[fmt.Sprintf("alias-%04d", i)] = "gpt-4o"
 		}
 	})
+	serve := r.Handler()
 	for b.Loop() {
 		w := httptest.NewRecorder()
 		req := httptest.NewRequest("GET", deploymentsAt, nil)
 		req.Header.Set("Api-Key", r.key)
-		r.Handler().ServeHTTP(w, req)
+		serve.ServeHTTP(w, req)
 		if w.Code != http.StatusOK {
 			b.Fatal(w.Code)
 		}

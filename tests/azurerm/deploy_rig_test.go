@@ -181,12 +181,12 @@ func (w *world) deploy(want int, what string, flags ...string) string {
 }
 
 // arm asks the Resource Manager with the owner's login.
-func (w *world) arm(method, path string) string {
+func (w *world) arm(method, path, body string) string {
 	w.t.Helper()
 	_, out := w.run(w.at("internet", "--azure", "--", "sh", "-c", `
 t=$(curl -s "https://login.microsoftonline.com/$AZURE_TENANT_ID/oauth2/v2.0/token" -d grant_type=client_credentials -d client_id="$AZURE_CLIENT_ID" \
   -d scope=https://management.azure.com/.default --data-urlencode client_secret="$AZURE_CLIENT_SECRET" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-exec curl -s -X "$0" -H "Authorization: Bearer $t" -H "Content-Length: 0" "https://management.azure.com$(echo "$1" | sed "s/SUBSCRIPTION/$AZURE_SUBSCRIPTION_ID/")"`, method, path))
+exec curl -s -X "$0" -H "Authorization: Bearer $t" -H "Content-Type: application/json" -d "$2" "https://management.azure.com$(echo "$1" | sed "s/SUBSCRIPTION/$AZURE_SUBSCRIPTION_ID/")"`, method, path, body))
 	return out
 }
 
@@ -194,7 +194,7 @@ exec curl -s -X "$0" -H "Authorization: Bearer $t" -H "Content-Length: 0" "https
 func (w *world) nothingLeft() {
 	w.t.Helper()
 	for _, list := range []string{"/subscriptions/SUBSCRIPTION/resources?api-version=2021-04-01", "/subscriptions/SUBSCRIPTION/resourcegroups?api-version=2021-04-01"} {
-		if out := strings.Join(strings.Fields(w.arm("GET", list)), ""); !strings.Contains(out, `"value":[]`) {
+		if out := strings.Join(strings.Fields(w.arm("GET", list, "")), ""); !strings.Contains(out, `"value":[]`) {
 			w.t.Errorf("left after destroy: %s", tail(out))
 		}
 	}

@@ -121,7 +121,7 @@ func (w *world) interrupted(at string) {
 // the module wrote for it.
 func (w *world) configured(name string) {
 	w.t.Helper()
-	out := w.arm("POST", "/subscriptions/SUBSCRIPTION/resourceGroups/"+name+"-workload/providers/Microsoft.App/containerApps/"+name+"-gateway/listSecrets?api-version=2025-01-01")
+	out := w.arm("POST", "/subscriptions/SUBSCRIPTION/resourceGroups/"+name+"-workload/providers/Microsoft.App/containerApps/"+name+"-gateway/listSecrets?api-version=2025-01-01", "")
 	var secrets struct {
 		Value []struct{ Name, Value string }
 	}
@@ -138,6 +138,22 @@ func (w *world) configured(name string) {
 		}
 	}
 	w.t.Error("the gateway has no configuration")
+}
+
+// obstructed demands that a run fails on what somebody else made, names it and
+// does not take it; the next run, when it is out of the way, goes on.
+func (w *world) obstructed() {
+	w.t.Helper()
+	const theirs = "/subscriptions/SUBSCRIPTION/resourcegroups/acmeduo-workload?api-version=2021-04-01"
+	w.arm("PUT", theirs, `{"location":"swedencentral"}`)
+	code, out := w.run(w.command("apply", "--yes"))
+	if code == 0 || !strings.Contains(out, "azurerm_resource_group.this") || !strings.Contains(out, "already exists") || strings.Contains(out, "adopting") {
+		w.t.Errorf("a run over somebody else's group ends with %d:\n%s", code, tail(out))
+	}
+	if status := w.deploy(0, "status"); !strings.Contains(status, "complete      false") {
+		w.t.Errorf("after a failed run: %s", status)
+	}
+	w.arm("DELETE", theirs, "")
 }
 
 // evidence demands a file with the verdict, the snapshot and what was seen, and
@@ -158,7 +174,7 @@ func (w *world) evidence() {
 	if err := json.Unmarshal(data, &e); err != nil || e.Format != "ostiary-evidence/1" || e.Versions.Tool == "" || e.Versions.Provider == "" || len(e.Snapshot.Resources) == 0 {
 		w.t.Errorf("%v: %+v", err, e.Versions)
 	}
-	if !strings.Contains(string(data), "probe-tcp") {
+	if !strings.Contains(string(data), `"probe-`) {
 		w.t.Error("the evidence says nothing of what was seen")
 	}
 	secret, err := os.ReadFile(filepath.Join(w.state, "sample-owner.secret"))
@@ -173,6 +189,7 @@ func TestDeployTwoRegions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.write("estate.yaml", example(t, "two-regions")+"audience: api://acmeduo\nregister: true\npurge: true\n")
+	w.obstructed()
 	w.deploy(0, "apply", "--yes")
 	w.built("acmeduo", map[string]string{"acmeduo-vnet/apps": "401", "acmeduo-vnet/portal": "refused", "internet": "403"})
 	if o := w.outputs(); len(o.Accounts) != 2 {
