@@ -107,7 +107,11 @@ func startChatBench(b *testing.B) *chatBench {
 const thinks = 300 * time.Millisecond
 
 // gateway streams words, and notes when it has sent each.
-func (c *chatBench) gateway(w http.ResponseWriter, _ *http.Request) {
+func (c *chatBench) gateway(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/openai/v1/chat/completions" { // it does not tell what people may use
+		http.NotFound(w, r)
+		return
+	}
 	_ = http.NewResponseController(w).Flush()
 	time.Sleep(thinks)
 	for i := range c.words {

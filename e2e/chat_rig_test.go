@@ -51,9 +51,11 @@ gateway:
     - name: researchers
       groups: [RESEARCHERS]
       limits: {requests_per_minute: 4}
-      grants: [{deployments: [gpt-4o-mini], operations: [chat/completions]}]
+      grants:
+        - {deployments: [gpt-4o-mini], operations: [chat/completions]}
+        - {deployments: [gpt-4o], operations: [chat/completions], when: max_tokens <= 1000}
   backends:
-    - {name: model, url: PRIVATE, ca: CA, api_key: "file:DIR/rehearsal/ostiary-demo.key"}
+    - {name: model, deployments: [gpt-4o-mini, gpt-4o, gpt-4.1], url: PRIVATE, ca: CA, api_key: "file:DIR/rehearsal/ostiary-demo.key"}
   ledger: {directory: DIR/ledger}
 chat:
   listen: CHAT
@@ -65,6 +67,7 @@ chat:
   models:
     - {name: gpt-4o-mini, label: GPT-4o mini, currency: USD, prompt: 0.15, completion: 0.6}
     - {name: gpt-4o, label: GPT-4o, images: true}
+  discover: true
   store: {sqlite: DIR/chat.db}
 `
 
@@ -94,7 +97,7 @@ func startChat(t testing.TB, pace time.Duration) *chatRig {
 	e, err := emulator.New(emulator.Config{
 		Settings: emulator.Settings{
 			State: filepath.Join(r.dir, "rehearsal"), TokenDelay: pace,
-			Accounts: []emulator.Account{{Name: "ostiary-demo", Deployments: []emulator.Deployment{{Name: "gpt-4o-mini"}, {Name: "gpt-4o"}}}},
+			Accounts: []emulator.Account{{Name: "ostiary-demo", Deployments: []emulator.Deployment{{Name: "gpt-4o-mini"}, {Name: "gpt-4o"}, {Name: "gpt-4.1"}}}},
 			Directory: emulator.Directory{
 				Tenant: chatTenant,
 				Apps:   []emulator.App{{Name: "ostiary-chat", ClientID: chatClientID, RedirectURIs: []string{r.url + "/signin/callback", r.url + "/signed-out"}}},

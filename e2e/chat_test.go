@@ -23,6 +23,13 @@ func TestChat(t *testing.T) {
 	one := newTab(t)
 	one.signIn(r, "one@sample.example")
 
+	// The picker has what the gateway lets a person use; the other model may be
+	// refused, by its grant's condition.
+	const picker = `[...document.querySelector("#model").options].map(o => o.innerText).join("|")`
+	if got := one.is(picker); got != "GPT-4o mini|GPT-4o" {
+		t.Errorf("one may pick %s", got)
+	}
+
 	// A giant paste is refused with a word, and stays in the box.
 	said := one.is(`(t => { t.value = "x".repeat(200001); t.dispatchEvent(new Event("input")); return document.querySelector("#notice").innerText })(document.querySelector("#text"))`)
 	if !strings.Contains(said, "200,001 characters, and 200,000 are taken") {
@@ -77,7 +84,8 @@ func TestChat(t *testing.T) {
 		t.Errorf("the fifth question: %q", text)
 	}
 
-	// Policy: the other model.
+	// Policy: the other model, whose condition a question without a bound does
+	// not meet.
 	one.run(chromedp.SetValue("#model", "gpt-4o"))
 	one.ask("May I?")
 	if text := one.answered(); !strings.Contains(text, "You are not allowed to use this model") || !strings.Contains(text, "Choose another model") {
@@ -100,6 +108,9 @@ func TestChat(t *testing.T) {
 	// Another person sees none of it, and may use the other model.
 	two := newTab(t)
 	two.signIn(r, "two@sample.example")
+	if got := two.is(picker); got != "GPT-4o mini|GPT-4o|gpt-4.1" {
+		t.Errorf("two may pick %s", got)
+	}
 	two.until("an empty list", `document.querySelectorAll("#list a").length == 0`)
 	two.run(chromedp.Navigate(r.url+first), chromedp.WaitVisible("main"))
 	if text := two.is("document.body.innerText"); !strings.Contains(text, "There is no such page") || strings.Contains(text, "Ockham") {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/fault"
@@ -23,7 +24,7 @@ func (*deployEvidenceCmd) Help() string {
 gives it, the verdict on it with every finding and what decided it, and with
 --probe what names, TLS and HTTP look like from this machine, held against what
 is modelled of it. It has ids, names and addresses, and no secret. Run it from
-outside and from a client's place, and keep both.
+outside and from a client's place, and keep both. In a rehearsal it says emulated.
 
 Examples:
   ostiary deploy evidence --probe --out outside.json
@@ -37,7 +38,7 @@ func (c *deployEvidenceCmd) Run(env *node.Env, version node.Version, here Machin
 	if err != nil {
 		return err
 	}
-	e := provision.Evidence{Format: provision.EvidenceFormat}
+	e := provision.Evidence{Format: provision.EvidenceFormat, Emulated: os.Getenv("OSTIARY_REHEARSAL") != ""}
 	if e.Versions, err = d.Versions(env.Ctx); err != nil {
 		return err
 	}
@@ -52,7 +53,11 @@ func (c *deployEvidenceCmd) Run(env *node.Env, version node.Version, here Machin
 		return err
 	}
 	e.Endpoint, e.Report = p.Snapshot.Endpoint, p.Report
-	if e.Snapshot, err = p.Snapshot.JSON(); err != nil {
+	whole, err := p.Snapshot.JSON()
+	if err != nil {
+		return err
+	}
+	if e.Snapshot, err = provision.Bare(whole); err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(e, "", " ")

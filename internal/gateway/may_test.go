@@ -293,7 +293,7 @@ func BenchmarkMay(b *testing.B) {
 	serve := r.Handler()
 	for b.Loop() {
 		w := httptest.NewRecorder()
-		req := httptest.NewRequest("GET", deploymentsAt, nil)
+		req := httptest.NewRequest(http.MethodGet, deploymentsAt, nil)
 		req.Header.Set("Api-Key", r.key)
 		serve.ServeHTTP(w, req)
 		if w.Code != http.StatusOK {

@@ -9,9 +9,11 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/ostiary/ostiary/internal/azure"
 	"github.com/ostiary/ostiary/internal/estate"
+	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/posture"
 	"github.com/ostiary/ostiary/internal/topology"
 )
@@ -85,11 +87,13 @@ func (d *Deployment) Versions(ctx context.Context) (Versions, error) {
 
 // Evidence is a run against the real thing, for others to read: what was
 // deployed, what stands there, and what was seen from where it was looked from.
-// It holds ids, names and addresses of the estate, and no secret.
+// It holds ids, names, addresses and tags, and no secret: what authors write
+// into machines and apps is left out.
 type Evidence struct {
 	Format   string          `json:"format"`
 	Versions Versions        `json:"versions"`
-	Endpoint string          `json:"endpoint"` // of the Resource Manager: Azure's own, or an emulator's
+	Emulated bool            `json:"emulated"` // it was gathered in a rehearsal, and says nothing of Azure
+	Endpoint string          `json:"endpoint"` // of the Resource Manager
 	Status   Status          `json:"status"`
 	Report   posture.Report  `json:"report"`
 	Snapshot json.RawMessage `json:"snapshot"`
@@ -97,3 +101,35 @@ type Evidence struct {
 
 // EvidenceFormat names the file's format.
 const EvidenceFormat = "ostiary-evidence/1"
+
+// Bare is a snapshot without what authors may have written secrets into: the
+// environment, commands and data of apps and machines, and connection keys.
+// None of it decides what is private.
+func Bare(snapshot []byte) ([]byte, error) {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(snapshot))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, fault.New(fault.Internal, "the snapshot is not JSON").Because(err)
+	}
+	return json.Marshal(bare(v))
+}
+
+func bare(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = bare(v[i])
+		}
+	case map[string]any:
+		for name, inner := range v {
+			switch strings.ToLower(name) {
+			case "env", "command", "args", "appsettings", "connectionstrings", "metadata", "appcommandline", "customdata", "userdata", "sharedkey", "authorizationkey":
+				delete(v, name)
+			default:
+				v[name] = bare(inner)
+			}
+		}
+	}
+	return v
+}

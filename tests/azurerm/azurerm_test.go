@@ -98,7 +98,7 @@ func TestOwnStacks(t *testing.T) {
 	r.use("../../modules", "stacks/workload")
 	r.vars(map[string]any{
 		"name": "own", "location": "swedencentral", "purge": true, "global": global, "image": "ostiary@sha256:" + strings.Repeat("0", 64),
-		"workloads": "[]", "clients": []string{"10.20.3.0/24"}, "audience": "api://ostiary",
+		"workloads": "[]", "clients": []string{"10.20.3.0/24"}, "audiences": []string{"api://ostiary"},
 		"resolver": map[string]any{"forward": map[string]any{}},
 		"accounts": map[string]any{"main": map[string]any{
 			"location": "swedencentral", "subdomain": "own-main",

@@ -17,13 +17,12 @@ import (
 	"time"
 )
 
+// binaries names the directory of what tests build, for as long as they run.
+const binaries = "OSTIARY_TEST_BINARIES"
+
 // program is ostiary, built once for all tests that run it.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "ostiary-azurerm")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "ostiary")
+	binary := filepath.Join(os.Getenv(binaries), "ostiary")
 	build := exec.Command("go", "build", "-trimpath", "-o", binary, "../../cmd/ostiary")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -33,10 +32,16 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(binary))
+	dir, err := os.MkdirTemp("", "ostiary-azurerm")
+	if err == nil {
+		err = os.Setenv(binaries, dir)
 	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
 	os.Exit(code)
 }
 

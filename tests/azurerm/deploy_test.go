@@ -167,11 +167,12 @@ func (w *world) evidence() {
 	}
 	var e struct {
 		Format   string
+		Emulated bool
 		Versions struct{ Tool, Provider string }
 		Report   struct{ Verdict string }
 		Snapshot struct{ Resources []json.RawMessage }
 	}
-	if err := json.Unmarshal(data, &e); err != nil || e.Format != "ostiary-evidence/1" || e.Versions.Tool == "" || e.Versions.Provider == "" || len(e.Snapshot.Resources) == 0 {
+	if err := json.Unmarshal(data, &e); err != nil || e.Format != "ostiary-evidence/1" || !e.Emulated || e.Versions.Tool == "" || e.Versions.Provider == "" || len(e.Snapshot.Resources) == 0 {
 		w.t.Errorf("%v: %+v", err, e.Versions)
 	}
 	if !strings.Contains(string(data), `"probe-`) {
