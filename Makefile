@@ -53,7 +53,7 @@ provider: ## build the azurerm provider once, pinned, with the ordinary go comma
 	@sh scripts/provider.sh
 
 test-azurerm: provider ## Terraform with the real azurerm provider against the emulator
-	$(GO) test -tags azurerm -count=1 -timeout 60m ./tests/azurerm/...
+	$(GO) test -tags azurerm -count=1 -timeout 60m -parallel 4 ./tests/azurerm/...
 
 clean: ## remove what was built
 	rm -rf $(BIN)
