@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -168,7 +169,11 @@ func answer[In, Out any](a *Authority, do func(context.Context, In) (Out, error)
 
 // problem refuses, in our own words only.
 func (a *Authority) problem(w http.ResponseWriter, r *http.Request, err error) {
-	a.log.Warn("refused", "path", r.URL.Path, "client", r.RemoteAddr, "err", err)
+	level := slog.LevelWarn
+	if r.Context().Err() != nil { // the client left, and that may be all that was wrong
+		level = slog.LevelDebug
+	}
+	a.log.Log(r.Context(), level, "refused", "path", r.URL.Path, "client", r.RemoteAddr, "err", err)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(fault.KindOf(err).HTTPStatus())

@@ -19,7 +19,7 @@ type outputs struct {
 		URL, Address string
 	}
 	Accounts map[string]struct {
-		Endpoint, Address string
+		ID, Endpoint, Address string
 	}
 }
 
@@ -75,10 +75,66 @@ func TestDeployOneRegion(t *testing.T) {
 	w.interrupted("module.gateway.azurerm_container_app_environment.this")
 	w.deploy(0, "apply", "--yes")
 	w.built("acmeai", map[string]string{"acmeai-vnet/apps": "401", "acmeai-vnet/portal": "refused", "internet": "403"})
+	w.answered("acmeai-gateway")
+	w.peersRefused("acmeai")
 	w.configured("acmeai")
 	w.evidence()
 	w.deploy(0, "destroy", "--yes")
 	w.nothingLeft()
+}
+
+// answered demands that an app in the apps' subnet gets 200 with its own managed
+// identity, which is what the gateway has.
+func (w *world) answered(app string) {
+	w.t.Helper()
+	for _, a := range w.outputs().Accounts {
+		code, out := w.run(w.at(app, "--", "sh", "-c", `
+t=$(curl -s -H "X-IDENTITY-HEADER: $IDENTITY_HEADER" "$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=https://cognitiveservices.azure.com" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+exec curl -s -m 20 -w ' %{http_code}' "$0/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21" -H "Authorization: Bearer $t" \
+  -H 'Content-Type: application/json' -d '{"messages":[{"role":"user","content":"What is a private endpoint?"}]}'`, a.Endpoint))
+		if code != 0 || !strings.HasSuffix(out, " 200") || !strings.Contains(out, `"choices"`) {
+			w.t.Errorf("%s, as itself, ends with %d: %s", app, code, tail(out))
+		}
+	}
+}
+
+// peersRefused peers another network with the estate's and demands that a
+// client there does not reach the endpoint, whose name it does not know either.
+func (w *world) peersRefused(name string) {
+	w.t.Helper()
+	for _, a := range w.outputs().Accounts {
+		subscription := strings.Split(a.ID, "/")[2]
+		in := "/subscriptions/" + subscription + "/resourceGroups/"
+		own, peer := in+name+"-workload/providers/Microsoft.Network/virtualNetworks/"+name+"-vnet", in+"peers/providers/Microsoft.Network/virtualNetworks/peer-vnet"
+		const group, network = "?api-version=2021-04-01", "?api-version=2025-05-01"
+		half := func(to string) string {
+			return `{"properties":{"remoteVirtualNetwork":{"id":"` + to + `"},"allowVirtualNetworkAccess":true}}`
+		}
+		for _, put := range [][2]string{
+			{in + "peers" + group, `{"location":"swedencentral"}`},
+			{peer + network, `{"location":"swedencentral","properties":{"addressSpace":{"addressPrefixes":["10.77.0.0/24"]},"subnets":[{"name":"clients","properties":{"addressPrefix":"10.77.0.0/25"}}]}}`},
+			{own + "/virtualNetworkPeerings/peer" + network, half(peer)},
+			{peer + "/virtualNetworkPeerings/own" + network, half(own)},
+		} {
+			if out := w.arm("PUT", put[0], put[1]); strings.Contains(out, `"error"`) {
+				w.t.Fatal(out)
+			}
+		}
+		host := strings.TrimPrefix(a.Endpoint, "https://")
+		w.asks("peer-vnet/clients", host, "403")
+		code, out := w.run(w.at("peer-vnet/clients", "--", "curl", "-s", "-m", "20", "-w", "%{http_code}", "--connect-to", host+":443:"+a.Address+":443", a.Endpoint+"/openai/models?api-version=2024-10-21"))
+		if code == 0 {
+			w.t.Errorf("a peer reaches the endpoint by its address: %s", out)
+		}
+		code, out = w.run(w.at(name+"-vnet/apps", "--", "curl", "-s", "-m", "20", "-w", "%{http_code}", "--connect-to", host+":443:"+a.Address+":443", a.Endpoint+"/openai/models?api-version=2024-10-21"))
+		if code != 0 || !strings.HasSuffix(out, "401") {
+			w.t.Errorf("an app does not reach it by its address, so the peer's refusal shows nothing: %d %s", code, out)
+		}
+		for _, id := range []string{own + "/virtualNetworkPeerings/peer" + network, peer + "/virtualNetworkPeerings/own" + network, peer + network, in + "peers" + group} {
+			w.arm("DELETE", id, "")
+		}
+		return // one account is enough
+	}
 }
 
 // interrupted presses Ctrl-C once, when a resource is being made, and demands
