@@ -35,7 +35,7 @@ func (c *client) rights(ctx context.Context, scope string) (rights, *refusal, er
 // a role's notActions take away, another role may give.
 func (r rights) cover(action string) bool {
 	for _, p := range r {
-		match := func(pattern string) bool { return matches(pattern, action) }
+		match := func(pattern string) bool { return Covers(pattern, action) }
 		if slices.ContainsFunc(p.Actions, match) && !slices.ContainsFunc(p.NotActions, match) {
 			return true
 		}
@@ -43,8 +43,9 @@ func (r rights) cover(action string) bool {
 	return false
 }
 
-// matches compares without case; a star stands for any text.
-func matches(pattern, action string) bool {
+// Covers says whether an action of a role means another. Case does not count,
+// and a star stands for any text.
+func Covers(pattern, action string) bool {
 	parts := strings.Split(strings.ToLower(pattern), "*")
 	rest, ok := strings.CutPrefix(strings.ToLower(action), parts[0])
 	if !ok || len(parts) == 1 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,6 +129,20 @@ func (s Snapshot) JSON() ([]byte, error) {
 	}
 	b.WriteString("\n]}\n")
 	return b.Bytes(), nil
+}
+
+// Listed are the types that were asked for and not refused, sorted: of these the
+// snapshot has all, so that a type without a resource is known to have none.
+func (s Snapshot) Listed() []string {
+	var all []string
+	for typ := range s.APIVersions {
+		refused := func(g Gap) bool { return g.Type == "" || strings.EqualFold(g.Type, typ) }
+		if !slices.ContainsFunc(s.Unreadable, refused) {
+			all = append(all, typ)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // WriteFile saves the snapshot, whole or not at all, readable by its owner

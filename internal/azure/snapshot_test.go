@@ -109,8 +109,8 @@ func FuzzMatches(f *testing.F) {
 			return // ARM's actions are ASCII, and folding others changes lengths
 		}
 		expr := regexp.MustCompile(`(?s)\A` + strings.ReplaceAll(regexp.QuoteMeta(strings.ToLower(pattern)), `\*`, `.*`) + `\z`)
-		if want := expr.MatchString(strings.ToLower(action)); matches(pattern, action) != want {
-			t.Errorf("matches(%q, %q) is not %v", pattern, action, want)
+		if want := expr.MatchString(strings.ToLower(action)); Covers(pattern, action) != want {
+			t.Errorf("Covers(%q, %q) is not %v", pattern, action, want)
 		}
 	})
 }

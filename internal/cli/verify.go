@@ -160,21 +160,14 @@ func savedByUs(f *os.File) bool {
 	return (err == nil || errors.Is(err, io.EOF)) && bytes.Contains(head[:n], []byte(azure.Format))
 }
 
-// describe says what a snapshot holds. What was listed and not refused is
-// listed wholly: a type without a resource is then known to have none.
+// describe says what a snapshot holds.
 func describe(s azure.Snapshot, o *posture.Options) {
 	names := make([]string, 0, len(s.Subscriptions))
 	for _, sub := range s.Subscriptions {
 		names = append(names, sub.ID)
 	}
 	o.Source, o.Taken = "subscriptions "+strings.Join(names, ", "), s.Taken
-	for listed := range s.APIVersions {
-		refused := func(g azure.Gap) bool { return g.Type == "" || strings.EqualFold(g.Type, listed) }
-		if !slices.ContainsFunc(s.Unreadable, refused) {
-			o.Listed = append(o.Listed, listed)
-		}
-	}
-	slices.Sort(o.Listed)
+	o.Listed = s.Listed()
 }
 
 // readLive reads Azure with the login at hand, and says how far it is.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ostiary/ostiary/internal/azure"
 	"github.com/ostiary/ostiary/internal/fault"
 )
 
@@ -65,8 +66,8 @@ func (p *preflight) rights(ctx context.Context) error {
 	}
 	may := func(action string) bool {
 		for _, h := range held {
-			if slices.ContainsFunc(h.Actions, func(a string) bool { return covers(a, action) }) &&
-				!slices.ContainsFunc(h.NotActions, func(a string) bool { return covers(a, action) }) {
+			if slices.ContainsFunc(h.Actions, func(a string) bool { return azure.Covers(a, action) }) &&
+				!slices.ContainsFunc(h.NotActions, func(a string) bool { return azure.Covers(a, action) }) {
 				return true
 			}
 		}
@@ -80,16 +81,6 @@ func (p *preflight) rights(ctx context.Context) error {
 			"ask for Owner, or for User Access Administrator beside Contributor, at the subscription")
 	}
 	return nil
-}
-
-// covers says whether an action of a role, with its stars, means another.
-func covers(pattern, action string) bool {
-	pattern, action = strings.ToLower(pattern), strings.ToLower(action)
-	head, tail, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == action
-	}
-	return strings.HasPrefix(action, head) && strings.HasSuffix(action[min(len(head), len(action)):], tail)
 }
 
 // needed are the resource providers of what is made.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ostiary/ostiary/internal/azure"
 )
 
 // Lines come in pieces, beside others that are no events; an error is kept.
@@ -64,7 +66,7 @@ func TestActionsWithStars(t *testing.T) {
 		{"Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/write", true},
 		{"Microsoft.Authorization/roleAssignments/*/write", "Microsoft.Authorization/roleAssignments/write", false},
 	} {
-		if got := covers(c.pattern, c.action); got != c.want {
+		if got := azure.Covers(c.pattern, c.action); got != c.want {
 			t.Errorf("%s covers %s: %v", c.pattern, c.action, got)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/internal/azure"
@@ -43,14 +42,8 @@ func (d *Deployment) Prove(ctx context.Context) (Proof, error) {
 	}
 	p.Options = posture.Options{
 		Source: "subscription " + d.Settings.Subscription, Taken: p.Snapshot.Taken, Now: d.Now(),
-		Waivers: d.Settings.Waivers, Clients: d.Settings.clients(),
+		Waivers: d.Settings.Waivers, Clients: d.Settings.clients(), Listed: p.Snapshot.Listed(),
 	}
-	for listed := range p.Snapshot.APIVersions {
-		if !slices.ContainsFunc(p.Snapshot.Unreadable, func(g azure.Gap) bool { return g.Type == "" || g.Type == listed }) {
-			p.Options.Listed = append(p.Options.Listed, listed)
-		}
-	}
-	slices.Sort(p.Options.Listed)
 	p.Topology = topology.New(e, topology.Config{})
 	p.Report = posture.Judge(e, p.Topology, p.Options)
 	return p, nil
