@@ -94,6 +94,10 @@ type scanner struct {
 	counted place // values that begin here are counted, the container too
 	items   int
 
+	notes bool     // scalars are noted
+	free  []scalar // those that nobody asked for, and texts, as they stand here
+	odd   bool     // one of them is not plain, or they are too many
+
 	keeping bool
 	from    int    // where in this chunk the kept text begins
 	carry   []byte // what earlier chunks held of it
@@ -102,7 +106,7 @@ type scanner struct {
 
 // reset makes the scanner ready for another document; buffers are reused.
 func (s *scanner) reset() {
-	*s = scanner{visit: s.visit, counted: s.counted, carry: s.carry[:0]}
+	*s = scanner{visit: s.visit, counted: s.counted, carry: s.carry[:0], notes: s.notes, free: s.free[:0]}
 }
 
 // write scans the next piece of the document.
@@ -198,6 +202,7 @@ func (s *scanner) step(p []byte, i int) {
 			s.fail(errSyntax)
 			return
 		}
+		s.note(numberFree, i)
 		s.endValue(p, i) // c itself comes after the number
 		s.step(p, i)
 	default:
@@ -251,11 +256,11 @@ func (s *scanner) startValue(p []byte, i int) {
 	case c == '"':
 		s.state, s.isKey, s.textStart, s.escaped = inString, false, s.offset+int64(i), 0
 	case c == '-':
-		s.state = numMinus
+		s.state, s.textStart = numMinus, s.offset+int64(i)
 	case c == '0':
 		s.state = numZero
 	case c >= '1' && c <= '9':
-		s.state = numInt
+		s.state, s.textStart = numInt, s.offset+int64(i)
 	case c == 't':
 		s.state, s.literal = inLiteral, "true"[1:]
 	case c == 'f':
@@ -311,6 +316,9 @@ func (s *scanner) endString(p []byte, i int) {
 	}
 	if s.next >= firstText && s.leaf == nowhere {
 		s.visit.text(s.next, s.offset+int64(i)-s.textStart-1-s.escaped)
+		s.note(textFree, i)
+	} else {
+		s.note(stringFree, i)
 	}
 	s.endValue(p, i+1)
 }

@@ -28,6 +28,7 @@ type Stream struct {
 	position int64 // bytes fed
 	holdFrom int64 // bytes from here on must wait
 	terminal bool
+	last     template // an event that was read
 
 	// Of HideUsage.
 	hide      bool
@@ -55,18 +56,29 @@ const (
 // NewStream is a reader for one stream.
 func NewStream() *Stream {
 	s := &Stream{reader: reader{events: true}}
-	s.reader.visit = &s.reader
+	s.reader.visit, s.reader.notes = &s.reader, true
 	return s
 }
 
 // Feed takes the next bytes and gives how many, at the end of all that was
 // fed, must wait for more bytes or for the stream's end.
 func (s *Stream) Feed(p []byte) (held int) {
+	begun := -1 // where in p the event in progress begins
 	for i := 0; i < len(p); {
+		if s.line == atLineStart && !s.anyLine && !s.afterCR {
+			if n := s.again(p[i:]); n > 0 {
+				i += n
+				continue
+			}
+			begun = i
+		}
 		n := s.take(p[i:])
 		i += n
 		s.position += int64(n)
 		if s.line == atLineStart && !s.anyLine {
+			if begun >= 0 {
+				s.last.keep(p[begun:i])
+			}
 			if s.eventFrom = s.position; !s.terminal {
 				s.holdFrom = s.position
 			}
@@ -188,8 +200,9 @@ func (s *Stream) endEvent() {
 	} else {
 		s.note(s.position + 1)
 	}
+	s.learn()
 	s.reader.reset()
-	s.reader.eventType, s.reader.usages = "", 0
+	s.reader.eventType, s.reader.source, s.reader.usages = "", "", 0
 	s.eventN, s.dataN, s.dataLines, s.anyLine, s.anyData = 0, 0, 0, false, false
 }
 

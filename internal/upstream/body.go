@@ -39,7 +39,7 @@ func (b *body) Read(p []byte) (int, error) {
 // out whole and nobody has ended the context meanwhile.
 func (b *body) finish() error {
 	c := b.c
-	if !b.keep || !b.stop() || !b.requestSent() {
+	if !b.keep || c.stray || !b.stop() || !b.requestSent() {
 		b.drop(io.EOF)
 		return io.EOF
 	}

@@ -23,6 +23,7 @@ type conn struct {
 	limit limiter
 	r     *bufio.Reader
 	since time.Time // idle since then
+	stray bool      // bytes came after an answer's end
 }
 
 // errHeader is an answer's header that is longer than it may be.
@@ -45,6 +46,14 @@ func (l *limiter) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p[:min(len(p), l.left)])
 	l.left -= n
 	return n, err
+}
+
+// read reads what is left of the header's last bytes, and then past its buffer.
+func (c *conn) read(p []byte) (int, error) {
+	if c.r.Buffered() > 0 {
+		return c.r.Read(p)
+	}
+	return c.net.Read(p)
 }
 
 // past is a deadline that ends whatever waits on a connection.
@@ -78,6 +87,10 @@ func (c *conn) exchange(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		resp.Body = &tunnel{c: c, stop: stop}
 		return resp, nil
+	}
+	if len(resp.TransferEncoding) > 0 && resp.Body != http.NoBody { // "chunked": net/http knows no other
+		resp.Body = &chunked{c: c}
+		c.delayAcks()
 	}
 	resp.Body = &body{c: c, in: resp.Body, ctx: ctx, stop: stop, sent: sent, keep: !resp.Close && !req.Close}
 	if resp.ContentLength == 0 || resp.Body.(*body).in == http.NoBody {
