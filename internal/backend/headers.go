@@ -10,17 +10,30 @@ import (
 // x-ostiary-*, which only the gateway may write.
 func ForwardHeader(from http.Header) http.Header {
 	to := make(http.Header, len(from)+4)
+	CopyHeader(to, from)
+	return to
+}
+
+// CopyHeader is ForwardHeader into what is there already.
+func CopyHeader(to, from http.Header) {
+	named := from["Connection"]
 	for name, values := range from {
-		if !perConnection(name) && !strings.HasPrefix(name, "X-Ostiary-") {
+		if !perConnection(name) && !strings.HasPrefix(name, "X-Ostiary-") && !names(named, name) {
 			to[name] = values
 		}
 	}
-	for _, list := range from.Values("Connection") {
-		for name := range strings.SplitSeq(list, ",") {
-			to.Del(strings.TrimSpace(name))
+}
+
+// names says whether the lists of a header Connection have the name.
+func names(lists []string, name string) bool {
+	for _, list := range lists {
+		for each := range strings.SplitSeq(list, ",") {
+			if http.CanonicalHeaderKey(strings.TrimSpace(each)) == name {
+				return true
+			}
 		}
 	}
-	return to
+	return false
 }
 
 // askSocket asks for a WebSocket (RFC 6455 section 4.1) without extensions: what

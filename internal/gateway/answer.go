@@ -58,9 +58,7 @@ type answer struct {
 // beside what it reports. The end of the body waits.
 func (c *call) meter(resp *http.Response, cancel context.CancelFunc) *answer {
 	h := c.w.Header()
-	for name, values := range backend.ForwardHeader(resp.Header) {
-		h[name] = values
-	}
+	backend.CopyHeader(h, resp.Header)
 	c.result.Status = resp.StatusCode
 	c.result.Region = region(resp.Header.Get("X-Ms-Region"))
 	c.result.UpstreamID = token(resp.Header.Get("Apim-Request-Id"), resp.Header.Get("X-Request-Id"))

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -36,6 +37,8 @@ type Ledger struct {
 	salter *salter
 	now    func() time.Time
 
+	buffers sync.Pool // of *[]byte, for records
+
 	bodies BodyConfig
 	rules  []rule
 	ring   *keyring
@@ -65,6 +68,7 @@ func Open(c Config) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{log: log, key: key, salter: newSalter(key), now: c.Now}
+	l.buffers.New = func() any { b := make([]byte, 0, recordSize); return &b }
 	if err := l.openBodies(c); err != nil {
 		_ = log.Close()
 		return nil, err
@@ -101,13 +105,21 @@ func (l *Ledger) append(ctx context.Context, r Record) error {
 		return err
 	}
 	r.Version, r.Time = RecordVersion, l.now()
-	payload, err := r.encode()
+	buf := l.buffers.Get().(*[]byte) // the log copies what it takes
+	defer l.buffers.Put(buf)
+	payload, err := r.appendTo((*buf)[:0])
 	if err != nil {
 		return err
+	}
+	if cap(payload) <= maxBuffer {
+		*buf = payload
 	}
 	_, err = l.log.Append(ctx, append(payloads, payload)...)
 	return err
 }
+
+// maxBuffer bounds the buffers that are kept for further records, in bytes.
+const maxBuffer = 8 << 10
 
 var errID = fault.New(fault.Internal, "a call's id must have 1 to 64 bytes").Fix("use NewID")
 

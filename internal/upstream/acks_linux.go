@@ -1,9 +1,6 @@
 package upstream
 
-import (
-	"net"
-	"syscall"
-)
+import "syscall"
 
 // delayAcks lets the kernel acknowledge a stream's events by twos, as it does
 // where both sides speak (RFC 1122 section 4.2.3.2). By default it sends an
@@ -11,15 +8,10 @@ import (
 // the reading itself. tcp(7), TCP_QUICKACK: the kernel goes back by itself when
 // the server pauses for longer than it delays an acknowledgement, 40 ms.
 func (c *conn) delayAcks() {
-	tcp, ok := c.raw.(*net.TCPConn)
-	if !ok {
+	if c.sys == nil {
 		return
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
+	_ = c.sys.Control(func(fd uintptr) {
 		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 0) // only for speed
 	})
 }

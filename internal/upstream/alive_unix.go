@@ -3,7 +3,6 @@
 package upstream
 
 import (
-	"net"
 	"syscall"
 	"time"
 )
@@ -19,16 +18,11 @@ func (c *conn) alive() bool {
 	if c.r.Buffered() > 0 || time.Since(c.since) > keep {
 		return false
 	}
-	tcp, ok := c.raw.(*net.TCPConn)
-	if !ok {
-		return true // a connection of somebody else's making, in tests
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return false
+	if c.sys == nil {
+		return true
 	}
 	quiet := false
-	err = raw.Read(func(fd uintptr) bool {
+	err := c.sys.Read(func(fd uintptr) bool {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		quiet = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK

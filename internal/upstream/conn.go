@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -18,7 +19,8 @@ import (
 type conn struct {
 	t     *Transport
 	where target
-	raw   net.Conn // beneath TLS
+	raw   net.Conn        // beneath TLS
+	sys   syscall.RawConn // of raw; nil if it is somebody else's making, in tests
 	net   net.Conn
 	limit limiter
 	r     *bufio.Reader

@@ -144,6 +144,12 @@ func (t *Transport) dial(ctx context.Context, where target) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{t: t, where: where, raw: raw, net: raw}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		if c.sys, err = tcp.SyscallConn(); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+	}
 	if where.scheme == "https" {
 		if c.net, err = t.secure(ctx, raw, where); err != nil {
 			_ = raw.Close()
