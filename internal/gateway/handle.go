@@ -66,8 +66,8 @@ func (g *Gateway) handler(show show) http.Handler {
 		g.metrics.inFlight.Add(1)
 		defer c.end()
 
-		for _, step := range []func() *refusal{c.identify, c.authorize, c.admit, c.route, c.limit} {
-			if no := step(); no != nil {
+		for _, step := range []func(*call) *refusal{(*call).identify, (*call).authorize, (*call).admit, (*call).route, (*call).limit} {
+			if no := step(c); no != nil {
 				c.refuse(no)
 				return
 			}
