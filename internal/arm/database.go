@@ -35,7 +35,7 @@ func databaseKinds() []kind {
 		{typ: postgresType + "/databases", created: accepted, updated: accepted, deleted: accepted, stateless: true, defaults: `{"properties":{"charset":"UTF8","collation":"en_US.utf8"}}`},
 		{typ: postgresType + "/configurations", created: accepted, updated: accepted, stateless: true, check: checkConfiguration},
 		{typ: postgresType + "/firewallRules", created: accepted, updated: accepted, deleted: accepted, stateless: true},
-		{typ: postgresType + "/administrators", created: accepted, updated: accepted, deleted: accepted, stateless: true},
+		{typ: postgresType + "/administrators", created: accepted, updated: accepted, deleted: accepted, stateless: true, check: checkAdministrator},
 	}
 }
 
@@ -80,7 +80,17 @@ func checkPostgres(w *writing) *refusal {
 			}
 		}
 	}
+	if oneOf(text(p, "highAvailability.mode"), []string{"ZoneRedundant", "SameZone"}) {
+		set(p, "highAvailability.state", "Healthy")
+		initial(p, "highAvailability.standbyAvailabilityZone", "2")
+	}
 	return needLocation(w)
+}
+
+// checkAdministrator: the name of an administrator is a principal's object id.
+func checkAdministrator(w *writing) *refusal {
+	set(w.doc, "properties.objectId", last(w.id))
+	return nil
 }
 
 // afterPostgres makes the parameters that a new server has.

@@ -74,7 +74,7 @@ func kinds() map[string]*kind {
 	for _, group := range [][]kind{
 		resourceKinds(), networkKinds(), egressKinds(), privateLinkKinds(), dnsKinds(), resolverKinds(),
 		cognitiveKinds(), roleKinds(), identityKinds(), storageKinds(), vaultKinds(), registryKinds(), appKinds(),
-		eventKinds(), kustoKinds(), logKinds(), databaseKinds(), computeKinds(), templateKinds(),
+		eventKinds(), kustoKinds(), logKinds(), databaseKinds(), managedRedisKinds(), computeKinds(), templateKinds(),
 	} {
 		for _, k := range group {
 			k.filled = parse(k.defaults)

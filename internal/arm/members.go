@@ -51,6 +51,8 @@ func linkGroups(_ *Server, r *record) map[string][]member {
 		return map[string][]member{"namespace": {{"namespace", "namespace", []string{name + ".servicebus.windows.net"}}}}
 	case "microsoft.cache/redis":
 		return map[string][]member{"redisCache": {{"redisCache", "redisCache", []string{name + ".redis.cache.windows.net"}}}}
+	case fold(managedRedisType):
+		return map[string][]member{"redisEnterprise": {{"redisEnterprise", "redisEnterprise", []string{managedRedisHost(r)}}}}
 	case "microsoft.dbforpostgresql/flexibleservers":
 		return map[string][]member{"postgresqlServer": {{"postgresqlServer", "postgresqlServer", []string{name + ".postgres.database.azure.com"}}}}
 	case "microsoft.kusto/clusters":

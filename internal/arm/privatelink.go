@@ -208,11 +208,22 @@ func showEndpoint(s *Server, r *record, d doc) {
 	for _, c := range objects(d, "properties.ipConfigurations") {
 		c["id"], c["type"], c["etag"] = r.id+"/ipConfigurations/"+text(c, "name"), endpointType+"/ipConfigurations", r.etag
 	}
+	set(d, "properties.customDnsConfigs", customNames(s, r, nic))
+}
+
+// customNames are the names whose records somebody else has to keep: none
+// while a zone group does.
+//
+// https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs/resources/private_endpoint#custom_dns_configs
+func customNames(s *Server, endpoint, nic *record) []any {
 	configs := []any{}
+	if len(s.children(endpoint.id, zoneGroupType)) > 0 {
+		return configs
+	}
 	for _, n := range namesOf(nic) {
 		configs = append(configs, doc{"fqdn": n.fqdn, "ipAddresses": []any{n.address}})
 	}
-	set(d, "properties.customDnsConfigs", configs)
+	return configs
 }
 
 // named is a name and its private address.

@@ -1,6 +1,10 @@
 package arm
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/internal/estate"
+)
 
 // A zone group keeps the records of a private endpoint in private zones.
 
@@ -45,8 +49,8 @@ type kept struct {
 	addrs []string
 }
 
-// records are those of one zone: the endpoint's names that end in the public
-// name of the zone, privatelink.X for X.
+// zoneRecords are those of one zone: the endpoint's names whose privatelink
+// names lie in it. A zone of another name keeps none, as on Azure.
 func (s *Server) zoneRecords(group *record, config doc) []kept {
 	zone := s.records[fold(text(config, "properties.privateDnsZoneId"))]
 	endpoint := s.records[fold(up(up(group.id)))]
@@ -57,12 +61,12 @@ func (s *Server) zoneRecords(group *record, config doc) []kept {
 	if nic == nil {
 		return nil
 	}
-	public := strings.TrimPrefix(strings.ToLower(zone.name()), "privatelink.")
 	var all []kept
 	for _, n := range namesOf(nic) {
-		host, ok := strings.CutSuffix(strings.ToLower(n.fqdn), "."+public)
-		if ok {
-			all = append(all, kept{zone, host, host + "." + zone.name(), []string{n.address}})
+		alias := estate.AliasOf(strings.ToLower(n.fqdn))
+		host, domain, _ := strings.Cut(alias, ".privatelink.")
+		if strings.EqualFold("privatelink."+domain, zone.name()) {
+			all = append(all, kept{zone, host, alias, []string{n.address}})
 		}
 	}
 	return all

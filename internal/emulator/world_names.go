@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ostiary/ostiary/internal/estate"
 	"github.com/ostiary/ostiary/internal/place"
 )
 
@@ -51,10 +52,7 @@ func (f family) certified() []string {
 // privatelink name is the same resource's.
 func familyOf(host string) (f family, label string, ok bool) {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	label, domain, _ := strings.Cut(host, ".")
-	if link, ok := strings.CutPrefix(domain, "privatelink."); ok {
-		domain = strings.Replace(link, "vaultcore.", "vault.", 1) // a Key Vault's alone is another
-	}
+	label, domain, _ := strings.Cut(estate.PublicName(host), ".")
 	for _, f := range families() {
 		if slices.Contains(f.exact, host) {
 			return f, "", true

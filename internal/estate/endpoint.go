@@ -8,9 +8,12 @@ type PrivateEndpoint struct {
 	Links      []*PrivateLink  `arm:"properties.privateLinkServiceConnections" tf:"private_service_connection"`
 	Manual     []*PrivateLink  `arm:"properties.manualPrivateLinkServiceConnections"`
 	IPs        []*EndpointIP   `arm:"properties.ipConfigurations" tf:"ip_configuration"`
-	Names      []*EndpointName `arm:"properties.customDnsConfigs" tf:"custom_dns_configs"`
 	Groups     Refs[AppGroup]  `arm:"properties.applicationSecurityGroups.id"`
 	ZoneGroups []*ZoneGroup    `tf:"private_dns_zone_group"`
+	Kept       []*ZoneConfig   `tf:"private_dns_zone_configs"` // the configs of ZoneGroups in a plan
+	// Names are the target's: those of customDnsConfigs, and those that Azure
+	// shows elsewhere while a zone group exists.
+	Names []*EndpointName `arm:"properties.customDnsConfigs" tf:"custom_dns_configs"`
 }
 
 // PrivateLink is what a private endpoint connects to.
@@ -70,15 +73,15 @@ func (g *ZoneGroup) settle() {
 // ZoneConfig is one zone of a ZoneGroup and the records kept there.
 type ZoneConfig struct {
 	Part
-	Zone    Ref[PrivateZone] `arm:"properties.privateDnsZoneId"`
-	Records []*KeptRecord    `arm:"properties.recordSets"`
+	Zone    Ref[PrivateZone] `arm:"properties.privateDnsZoneId" tf:"private_dns_zone_id"`
+	Records []*KeptRecord    `arm:"properties.recordSets" tf:"record_sets"`
 }
 
 // KeptRecord is a record that a ZoneGroup keeps.
 type KeptRecord struct {
 	Part
-	Type      Value[string] `arm:"recordType"`
-	Record    Value[string] `arm:"recordSetName"`
-	FQDN      Value[string] `arm:"fqdn"`
-	Addresses List[string]  `arm:"ipAddresses"`
+	Type      Value[string] `arm:"recordType" tf:"type"`
+	Record    Value[string] `arm:"recordSetName" tf:"name"`
+	FQDN      Value[string] `arm:"fqdn" tf:"fqdn"` // its privatelink name
+	Addresses List[string]  `arm:"ipAddresses" tf:"ip_addresses"`
 }

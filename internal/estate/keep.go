@@ -209,6 +209,7 @@ func (r *reading) finish() *Estate {
 			g.settle()
 		}
 	}
+	r.e.callEndpoints()
 	slices.SortFunc(r.e.Conflicts, func(a, b Conflict) int { return cmp.Compare(a.Second, b.Second) })
 	r.e.Misread = r.misread
 	return r.e

@@ -64,6 +64,8 @@ type IPConfiguration struct {
 	PublicIP Ref[PublicIP]  `arm:"properties.publicIPAddress.id" tf:"public_ip_address_id"`
 	Primary  Value[bool]    `arm:"properties.primary" tf:"primary"`
 	Groups   Refs[AppGroup] `arm:"properties.applicationSecurityGroups.id"`
+	// Names are those of a private endpoint's target that the address stands for.
+	Names List[string] `arm:"properties.privateLinkConnectionProperties.fqdns"`
 }
 
 // VirtualMachine is Microsoft.Compute/virtualMachines.

@@ -52,8 +52,8 @@ func (d dest) network() *network {
 	return d.sub.net
 }
 
-// dests are the addresses of an endpoint. Where they are not known, that is
-// one address of its subnet.
+// dests are the addresses of an endpoint. Where they are not all known, one of
+// them is any address of its subnet.
 func (e *endpoint) dests() []dest {
 	if e.sub == nil {
 		return nil
@@ -62,7 +62,7 @@ func (e *endpoint) dests() []dest {
 	for _, h := range e.hosts {
 		out = append(out, dest{sub: e.sub, host: h, end: end{addr: h.addr}})
 	}
-	if e.dim && len(out) == 0 && !e.sub.set.Empty() {
+	if e.dim && !e.sub.set.Empty() {
 		out = append(out, dest{sub: e.sub, host: &host{sub: e.sub, endpoint: e}, end: end{in: e.sub.set}})
 	}
 	return out

@@ -242,13 +242,31 @@ func endpointAddresses(e *estate.Estate, p *estate.PrivateEndpoint) (addrs []net
 		add(l.Address)
 	}
 	if len(addrs) > 0 {
-		return addrs, false
+		return addrs, lacksNames(p)
 	}
 	dim = false
 	for _, ip := range p.IPs {
 		add(ip.Address)
 	}
 	return addrs, dim
+}
+
+// lacksNames says whether an endpoint's names, some of which are known, are
+// fewer than its accounts have: a zone group without all their zones shows no
+// more, and each name may have an address of its own.
+func lacksNames(p *estate.PrivateEndpoint) bool {
+	for _, l := range p.Links {
+		a, ok := l.Target.To.(*estate.Account)
+		if !ok || len(p.Names) == 0 {
+			continue
+		}
+		for _, host := range hostsOf(a) {
+			if !slices.ContainsFunc(p.Names, func(n *estate.EndpointName) bool { return strings.EqualFold(n.FQDN.V, host) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // target says whether a connection carries traffic: only an approved one does.

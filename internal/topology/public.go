@@ -79,24 +79,11 @@ func (d *names) fronts() {
 
 // front1 files a name and its privatelink name.
 func (d *names) front1(host string, f front) {
-	label, suffix, ok := strings.Cut(host, ".")
-	if !ok {
+	if f.cname = estate.AliasOf(host); f.cname == "" {
 		return
 	}
-	f.cname = label + ".privatelink." + linkSuffix(suffix)
 	d.front[host] = f
 	d.front[f.cname] = front{account: f.account, private: f.private, id: f.id, at: f.at}
-}
-
-// linkSuffix is the domain that stands behind privatelink for a public one. They
-// are the same but for a Key Vault's.
-//
-// https://learn.microsoft.com/azure/private-link/private-endpoint-dns
-func linkSuffix(public string) string {
-	if rest, ok := strings.CutPrefix(public, "vault."); ok {
-		return "vaultcore." + rest
-	}
-	return public
 }
 
 // private says whether an account has a private endpoint. One that waits for

@@ -35,7 +35,7 @@ func customerManagedKey() *Document {
 	p.record(zone, "kv-shared", "10.0.2.20")
 	p.Add(resource(e.ID()+"/privateDnsZoneGroups/default", "", object{"privateDnsZoneConfigs": list{object{
 		"name":       "vault",
-		"properties": object{"privateDnsZoneId": zone.ID(), "recordSets": list{}},
+		"properties": object{"privateDnsZoneId": zone.ID(), "recordSets": list{kept(zone, "kv-shared", "10.0.2.20")}},
 	}}}))
 	return p.Document
 }

@@ -84,8 +84,9 @@ func (d *Document) has(id string) bool {
 
 // endpoint adds a private endpoint for an account, with its interface, the
 // account's approved connection, and a zone group that keeps the records of
-// the zones. With several addresses each zone's name has one of its own, as
-// accounts of kind AIServices have it.
+// the zones: customDnsConfigs is empty beside it, as Azure has it. With several
+// addresses each zone's name has one of its own, as accounts of kind
+// AIServices have it.
 func (d *Document) endpoint(name string, account, subnet Part, addresses []string, zones ...Part) Part {
 	e := d.bareEndpoint(name, account, subnet, addresses...)
 	host := account.text("properties.customSubDomainName")
@@ -94,23 +95,21 @@ func (d *Document) endpoint(name string, account, subnet Part, addresses []strin
 		address := addresses[i%len(addresses)]
 		d.record(z, host, address)
 		configs = append(configs, object{
-			"name": strings.ReplaceAll(z.name(), ".", "-"),
-			"properties": object{
-				"privateDnsZoneId": z.ID(),
-				"recordSets": list{object{
-					"fqdn": host + "." + z.name(), "ipAddresses": texts(address),
-					"provisioningState": "Succeeded", "recordSetName": host,
-					"recordType": "A", "ttl": 10,
-				}},
-			},
-		})
-		e.Append("properties.customDnsConfigs", object{
-			"fqdn":        host + "." + strings.TrimPrefix(z.name(), "privatelink."),
-			"ipAddresses": texts(address),
+			"name":       strings.ReplaceAll(z.name(), ".", "-"),
+			"properties": object{"privateDnsZoneId": z.ID(), "recordSets": list{kept(z, host, address)}},
 		})
 	}
 	d.Add(resource(e.ID()+"/privateDnsZoneGroups/default", "", object{"privateDnsZoneConfigs": configs}))
 	return e
+}
+
+// kept is a record as a zone group shows it.
+func kept(zone Part, label, address string) object {
+	return object{
+		"fqdn": label + "." + zone.name(), "ipAddresses": texts(address),
+		"provisioningState": "Succeeded", "recordSetName": label,
+		"recordType": "A", "ttl": 10,
+	}
 }
 
 // bareEndpoint is a private endpoint without a zone group.
