@@ -18,7 +18,7 @@ func ranks() map[string]int {
 		"internal/pki/pkitest": 2, "internal/revocation": 2, "internal/seal": 1, "internal/upstream": 1, "internal/config": 2, "internal/identity": 2, "internal/ledger": 2, "internal/channel": 2, "internal/httpd": 2,
 		"internal/estate": 1, "internal/estate/estatetest": 2, "internal/topology": 2, "internal/azure": 2, "internal/probe": 2,
 		"internal/posture/corpus": 1, "internal/posture": 3, "internal/report": 4,
-		"internal/policy": 3, "internal/limit": 3, "internal/login": 3, "internal/backend": 4, "internal/membership": 3, "internal/witness": 3, "internal/sink": 4, "internal/sink/sinktest": 1,
+		"internal/policy": 3, "internal/limit": 3, "internal/limit/shared": 4, "internal/limit/redistest": 1, "internal/login": 3, "internal/backend": 4, "internal/membership": 3, "internal/witness": 3, "internal/sink": 4, "internal/sink/sinktest": 1,
 		"modules": 0, "internal/arm": 3, "internal/place": 3, "internal/cloud": 4, "internal/signin": 3, "internal/chat/render": 1, "internal/chat": 5, "internal/provision": 5,
 		"internal/gateway": 5, "internal/relay": 5, "internal/authority": 5, "internal/portal": 5, "internal/emulator": 5,
 		"internal/cli/node": 6, "internal/cli/serve": 7, "internal/cli/demo": 8, "internal/cli": 9,

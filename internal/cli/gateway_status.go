@@ -14,6 +14,7 @@ import (
 	"github.com/ostiary/ostiary/internal/cli/node"
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/gateway"
+	"github.com/ostiary/ostiary/internal/limit/shared"
 )
 
 // gatewayStatusCmd is `gateway status`.
@@ -60,6 +61,7 @@ func printGateway(w io.Writer, s gateway.Status) error {
 	out.printf("since\t%s\nready\t%s\nin flight\t%d\n", clockTime(s.Since), s.Ready, s.InFlight)
 	printReload(out, s.Reload)
 	printLedger(out, s.Ledger)
+	printShared(out, s.Shared)
 	out.printf("\nBACKEND\tSTATE\tIN FLIGHT\tLATENCY\tLAST ERROR\tFOR\n")
 	for _, b := range s.Backends {
 		out.printf("%s\t%s\t%d\t%s\t%s\t%s\n", b.Name, backendState(b), b.InFlight, latency(b.Latency), lastError(b.LastError), b.Workload)
@@ -108,6 +110,23 @@ func printLedger(out *lines, l *gateway.LedgerStatus) {
 		}
 		out.printf("sink\t%s %s\n", s.Name, behind)
 	}
+}
+
+func printShared(out *lines, s *shared.Status) {
+	if s == nil {
+		return
+	}
+	state := "not asked yet"
+	switch {
+	case s.Up:
+		state = "up since " + clockTime(s.Since)
+	case !s.Since.IsZero():
+		state = "down since " + clockTime(s.Since)
+	}
+	if s.Reason != "" {
+		state += ", " + s.Reason
+	}
+	out.printf("shared limits\t%s %s; on failure %s\n", s.Address, state, s.OnFailure)
 }
 
 func backendState(b backend.Status) string {

@@ -21,8 +21,8 @@
 //     metric and no error. Labels of metrics come from the configuration and
 //     from fixed lists, never from a caller.
 //
-// What it does not: its limits and what it knows of backends hold for one
-// process, and it keeps no body. It believes a portal member's certificate
+// What it does not: what it knows of backends, and its limits unless they are
+// shared, hold for one process, and it keeps no body. It believes a portal member's certificate
 // because of the TLS configuration that MemberTLS makes; serve MemberHandler
 // with no other.
 package gateway

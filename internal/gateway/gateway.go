@@ -16,6 +16,7 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/identity"
 	"github.com/ostiary/ostiary/internal/ledger"
+	"github.com/ostiary/ostiary/internal/limit/shared"
 	"github.com/ostiary/ostiary/internal/pki"
 )
 
@@ -44,6 +45,7 @@ type Config struct {
 	Rules // that are in force first
 
 	Ledger Ledger          // required
+	Shared *shared.Store   // counts limits for several gateways; nil: this one counts for itself
 	Member pki.Credentials // who we are to portal members; nil: MemberTLS is not available
 
 	MaxBody    int64         // bytes of a request body; 0 means 64 MiB
@@ -145,10 +147,14 @@ func (g *Gateway) MemberTLS() (*tls.Config, error) {
 // memberProtocol is what an inlet negotiates with us.
 const memberProtocol = "http/1.1"
 
-// Ready says whether calls can be served: not while the ledger refuses records.
+// Ready says whether calls can be served: not while the ledger refuses records,
+// or shared limits cannot be counted and nobody is let through without.
 func (g *Gateway) Ready() error {
 	if g.broken.Load() {
 		return errLedger
+	}
+	if g.cfg.Shared != nil {
+		return g.cfg.Shared.Ready()
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/identity"
 	"github.com/ostiary/ostiary/internal/ledger"
-	"github.com/ostiary/ostiary/internal/limit"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/policy"
 )
@@ -40,7 +39,7 @@ type call struct {
 	deployment string // that is called; an alias is resolved
 	asked      string // the alias
 	verdicts   []verdict
-	allowance  limit.Reservation // of the workload's limits
+	settleUse  func(used int64) // what was taken of the workload's limits; nil: nothing
 
 	round   backend.Round
 	attempt backend.Attempt

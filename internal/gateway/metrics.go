@@ -56,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"backend", "reason"}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ostiary_gateway_limited_total",
-			Help: "Calls refused because of their workload's limits, by the limit: requests, tokens.",
+			Help: "Calls refused because of their workload's limits, by the limit: requests, tokens; unknown where the shared ones cannot be counted.",
 		}, []string{"workload", "limit"}),
 	}
 	inFlight := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -105,7 +105,9 @@ func (c *call) pace(workload, operation string) {
 func (c *call) end() {
 	c.g.budget.Release(c.budgeted)
 	c.attempt.Release()
-	c.allowance.Settle(c.result.Usage.Total)
+	if c.settleUse != nil {
+		c.settleUse(c.result.Usage.Total)
+	}
 	m, res := c.g.metrics, c.result
 	workload, operation := cmp.Or(c.who.Workload, "none"), c.operation()
 	class := "none"

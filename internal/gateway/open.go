@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ostiary/ostiary/internal/backend"
 	"github.com/ostiary/ostiary/internal/identity"
 	"github.com/ostiary/ostiary/internal/limit"
+	"github.com/ostiary/ostiary/internal/limit/shared"
 	"github.com/ostiary/ostiary/internal/membership"
 	"github.com/ostiary/ostiary/internal/pki"
 	"github.com/ostiary/ostiary/internal/policy"
@@ -37,6 +39,14 @@ func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer
 		cfg.Member = member
 		runs = append(runs, member.Run)
 	}
+	if s.SharedLimits != nil {
+		store, err := shared.Open(shared.Config{Settings: *s.SharedLimits, Logger: logger, Metrics: metrics})
+		if err != nil {
+			return nil, err
+		}
+		cfg.Shared = store
+		runs = append(runs, store.Run)
+	}
 	book, err := s.Ledger.open(logger, metrics)
 	if err != nil {
 		return nil, err
@@ -47,10 +57,17 @@ func FromSettings(s Settings, logger *slog.Logger, metrics prometheus.Registerer
 		_ = book.close()
 		return nil, err
 	}
-	g.close, g.book = book.close, book
+	g.close, g.book = func() error { return errors.Join(closeShared(cfg.Shared), book.close()) }, book
 	g.runs = append(runs, book.run)
 	g.settings = s
 	return g, nil
+}
+
+func closeShared(s *shared.Store) error {
+	if s == nil {
+		return nil
+	}
+	return s.Close()
 }
 
 // rules opens what a reload replaces; before are the backends until then.

@@ -58,7 +58,7 @@ ostiary_gateway_backend_broken{backend="slow"} 0
 # TYPE ostiary_gateway_backend_throttled_deployments gauge
 ostiary_gateway_backend_throttled_deployments{backend="busy"} 1
 ostiary_gateway_backend_throttled_deployments{backend="slow"} 0
-# HELP ostiary_gateway_limited_total Calls refused because of their workload's limits, by the limit: requests, tokens.
+# HELP ostiary_gateway_limited_total Calls refused because of their workload's limits, by the limit: requests, tokens; unknown where the shared ones cannot be counted.
 # TYPE ostiary_gateway_limited_total counter
 ostiary_gateway_limited_total{limit="tokens",workload="team"} 1
 # HELP ostiary_gateway_retries_total Calls that went on to another backend, by the backend that could not answer and why: throttled, failed, unreachable.

@@ -23,7 +23,7 @@ type Rules struct {
 	Limits   map[string]limit.Limits // by workload; may be nil
 
 	prices   prices
-	limiters map[string]*limit.Limiter
+	limiters map[string]limiter
 }
 
 // ruling is the rules in force.

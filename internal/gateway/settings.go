@@ -14,6 +14,7 @@ import (
 	"github.com/ostiary/ostiary/internal/config"
 	"github.com/ostiary/ostiary/internal/httpd"
 	"github.com/ostiary/ostiary/internal/identity"
+	"github.com/ostiary/ostiary/internal/limit/shared"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/policy"
 	"github.com/ostiary/ostiary/internal/revocation"
@@ -36,6 +37,8 @@ type Settings struct {
 	Backends     []backend.Settings     `yaml:"backends" config:"required" doc:"servers that answer: of those that serve a deployment and are well, by priority and weight"`
 	Aliases      map[string]string      `yaml:"aliases" doc:"names that clients may use, and the deployments they stand for; policy and backends know the deployments alone"`
 	Ledger       LedgerSettings         `yaml:"ledger" config:"required" doc:"where calls are recorded"`
+
+	SharedLimits *shared.Settings `yaml:"shared_limits" doc:"where several gateways count their workloads' limits together; default each gateway counts for itself"`
 
 	Prices []Price `yaml:"prices" doc:"what tokens cost, for the records; the first that fits counts; default no cost"`
 

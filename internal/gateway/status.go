@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/internal/backend"
+	"github.com/ostiary/ostiary/internal/limit"
+	"github.com/ostiary/ostiary/internal/limit/shared"
 	"github.com/ostiary/ostiary/internal/openai"
 	"github.com/ostiary/ostiary/internal/policy"
 	"github.com/ostiary/ostiary/internal/sink"
@@ -19,12 +21,14 @@ type Status struct {
 	InFlight  int64            `json:"in_flight"`
 	Backends  []backend.Status `json:"backends"`
 	Workloads []WorkloadStatus `json:"workloads"`
+	Shared    *shared.Status   `json:"shared_limits,omitempty"`
 	Ledger    *LedgerStatus    `json:"ledger,omitempty"`
 	Reload    *Reloaded        `json:"reload,omitempty"` // the last; none: there was none
 }
 
 // WorkloadStatus is a workload's use in the last minute: calls that were let
-// through, and their tokens, of calls under way by estimate.
+// through, by all gateways where limits are shared, and their tokens, of calls
+// under way by estimate.
 type WorkloadStatus struct {
 	Name   string `json:"name"`
 	Used   Minute `json:"used"`
@@ -87,8 +91,11 @@ func (g *Gateway) status(version string, last *Reloaded) Status {
 		s.Ready = err.Error()
 	}
 	for _, name := range r.Policy.Workloads() {
-		limits, used := r.limiters[name].State()
+		limits, used := r.minute(name)
 		s.Workloads = append(s.Workloads, WorkloadStatus{Name: name, Used: Minute(used), Limits: Minute(limits)})
+	}
+	if g.cfg.Shared != nil {
+		s.Shared = new(g.cfg.Shared.Status())
 	}
 	if g.book != nil {
 		s.Ledger = &LedgerStatus{
@@ -96,6 +103,14 @@ func (g *Gateway) status(version string, last *Reloaded) Status {
 		}
 	}
 	return s
+}
+
+// minute is a workload's limits, and what was taken of them.
+func (r *Rules) minute(workload string) (limits, used limit.Limits) {
+	if l := r.limiters[workload]; l != nil {
+		return l.State()
+	}
+	return limit.Limits{}, limit.Limits{}
 }
 
 // Workload is what a workload is and may do, with the rules in force.
@@ -130,7 +145,7 @@ func (g *Gateway) workloadOf(name string) (Workload, bool) {
 	if !ok {
 		return Workload{}, false
 	}
-	limits, used := r.limiters[name].State()
+	limits, used := r.minute(name)
 	told := Workload{
 		Members: w.Members, Subjects: w.Subjects, Apps: w.Apps, Groups: w.Groups, Roles: w.Roles,
 		Certificates: w.Certificates, Tenants: w.Tenants, Issuers: w.Issuers, Attributes: w.Attributes, Capture: w.Capture,

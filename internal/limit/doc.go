@@ -12,7 +12,7 @@
 // through, unless others came first. A limiter takes 1 KiB, runs no goroutine,
 // and spends the same time whatever its past.
 //
-// What it does not: it knows one process. It keeps no count over a restart, and
-// it cannot bound what a call uses beyond its estimate; such a debt delays the
-// calls after it, for one minute at most.
+// What it does not: it knows one process (package shared counts for several).
+// It keeps no count over a restart, and it cannot bound what a call uses beyond
+// its estimate; such a debt delays the calls after it, for one minute at most.
 package limit

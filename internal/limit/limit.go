@@ -24,7 +24,7 @@ type Limiter struct {
 }
 
 // New makes a limiter; where there is nothing to limit it only counts. A nil
-// now means time.Now. Limits over 2^40 count as 2^40.
+// now means time.Now. Limits over Max count as Max.
 func New(l Limits, now func() time.Time) *Limiter {
 	if now == nil {
 		now = time.Now
@@ -54,7 +54,7 @@ func (l *Limiter) State() (limits, used Limits) {
 	return Limits{l.requests.limit, l.tokens.limit}, Limits{l.requests.sum, l.tokens.sum}
 }
 
-func bounded(n int64) int64 { return min(max(n, 0), maxCount) }
+func bounded(n int64) int64 { return min(max(n, 0), Max) }
 
 // Kind is which limit refused a call.
 type Kind string
@@ -103,6 +103,21 @@ func (l *Limiter) Take(tokens int64) (Reservation, *Refusal) {
 	l.requests.add(now, 1)
 	l.tokens.add(now, tokens)
 	return Reservation{l, now, tokens}, nil
+}
+
+// Count takes one request and its tokens without asking whether they fit: it is
+// for what somebody else has let through. A nil Limiter counts nothing.
+func (l *Limiter) Count(tokens int64) Reservation {
+	if l == nil {
+		return Reservation{}
+	}
+	tokens = bounded(tokens)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.advance()
+	l.requests.add(now, 1)
+	l.tokens.add(now, tokens)
+	return Reservation{l, now, tokens}
 }
 
 // advance moves the windows to the present second. A clock that goes back

@@ -135,6 +135,31 @@ func TestNothingToLimit(t *testing.T) {
 	}
 }
 
+// TestCount: what somebody else let through counts, whether it fits or not.
+func TestCount(t *testing.T) {
+	c := newClock()
+	l := New(Limits{Requests: 2, Tokens: 100}, c.now)
+	var open []Reservation
+	for range 3 {
+		open = append(open, l.Count(60))
+	}
+	if _, used := l.State(); used != (Limits{3, 180}) {
+		t.Fatalf("%+v", used)
+	}
+	if _, no := l.Take(1); no == nil || no.Kind != Requests {
+		t.Errorf("%+v", no)
+	}
+	for i := range open {
+		open[i].Settle(10)
+	}
+	if _, used := l.State(); used != (Limits{3, 30}) {
+		t.Errorf("%+v", used)
+	}
+	var none *Limiter
+	nothing := none.Count(5)
+	nothing.Settle(1)
+}
+
 // TestState: what is told is of the last minute.
 func TestState(t *testing.T) {
 	c := newClock()

@@ -5,8 +5,8 @@ import "time"
 const (
 	slots = 61 // seconds that may hold part of the last 60 s: the one under way is not over
 
-	// maxCount bounds one number and a limit: far above any, far below overflow.
-	maxCount = 1 << 40
+	// Max bounds one number and a limit: far above any, far below overflow.
+	Max = 1 << 40
 )
 
 // window sums what was taken in the last minute, by the second. What is taken
