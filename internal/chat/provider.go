@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"golang.org/x/oauth2"
 
 	"github.com/ostiary/ostiary/internal/fault"
@@ -27,7 +28,8 @@ import (
 type provider struct {
 	s         SignIn
 	secret    secret.String
-	self      string // our own URL
+	host      azcore.TokenCredential // in place of the secret; nil without
+	self      string                 // our own URL
 	client    *http.Client
 	tokens    *identity.Identifier
 	discovery string
@@ -59,15 +61,21 @@ const (
 var errExpired = fault.New(fault.Unauthenticated, "the sign-in has ended")
 
 func newProvider(s SignIn, self string, now func() time.Time) (*provider, error) {
-	key, err := s.ClientSecret.Resolve()
+	var key secret.String
+	host, err := s.hostIdentity()
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the client secret is not known").At("chat.sign_in.client_secret").Because(err)
+		return nil, err
+	}
+	if host == nil {
+		if key, err = s.ClientSecret.Resolve(); err != nil {
+			return nil, fault.New(fault.Invalid, "the client secret is not known").At("chat.sign_in.client_secret").Because(err)
+		}
 	}
 	roots, err := pki.ReadPool(s.CA)
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{s: s, secret: key, self: self, client: identity.LoginClient(roots), now: now}
+	p := &provider{s: s, secret: key, host: host, self: self, client: identity.LoginClient(roots), now: now}
 	from, err := p.issuer()
 	if err != nil {
 		return nil, err
@@ -216,8 +224,12 @@ func (p *provider) exchange(ctx context.Context, code string, a attempt) (identi
 	if err != nil {
 		return identity.Principal{}, nil, err
 	}
+	options, err := p.options(ctx)
+	if err != nil {
+		return identity.Principal{}, nil, err
+	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.client)
-	token, err := p.oauth(doc).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
+	token, err := p.oauth(doc).Exchange(ctx, code, append(options, oauth2.VerifierOption(a.Verifier))...)
 	if err != nil {
 		return identity.Principal{}, nil, refusedLogin(err)
 	}
@@ -257,9 +269,16 @@ func refusedLogin(err error) error {
 	if !ok {
 		return fault.New(fault.Unavailable, "the login service cannot be reached").Because(err)
 	}
-	switch refused.ErrorCode {
+	a := granted{Error: refused.ErrorCode}
+	_ = json.Unmarshal(refused.Body, &a) // for Entra's numbers
+	return refusedGrant(a)
+}
+
+// refusedGrant is what an error of the token endpoint means here.
+func refusedGrant(a granted) error {
+	switch a.Error {
 	case "invalid_grant", "interaction_required", "login_required", "consent_required":
-		return errExpired.Because(errors.New(refused.ErrorCode))
+		return errExpired.Because(errors.New(a.code()))
 	}
-	return fault.New(fault.Upstream, "the login service refuses").Because(errors.New(clip(refused.ErrorCode, 60)))
+	return fault.New(fault.Upstream, "the login service refuses").Because(errors.New(a.code()))
 }

@@ -44,7 +44,9 @@ type issuer struct {
 	refresh bool // refresh tokens are taken
 	life    time.Duration
 	obo     int
-	nonce   string // in place of the one that was asked for
+	proofs  []url.Values // what the chat showed the token endpoint
+	refused string       // what it answers instead; empty: nothing
+	nonce   string       // in place of the one that was asked for
 	ended   int
 	now     func() time.Time
 }
@@ -119,6 +121,14 @@ func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"error":%q,"error_description":"secret-description"}`, code)
 	}
 	_ = r.ParseForm()
+	i.proofs = append(i.proofs, url.Values{"grant_type": r.PostForm["grant_type"], "client_secret": r.PostForm["client_secret"],
+		"client_assertion": r.PostForm["client_assertion"], "client_assertion_type": r.PostForm["client_assertion_type"]})
+	if i.refused != "" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, i.refused)
+		return
+	}
 	claims, nonce := i.claims, ""
 	switch r.PostForm.Get("grant_type") {
 	case "authorization_code":
@@ -138,7 +148,7 @@ func (i *issuer) token(w http.ResponseWriter, r *http.Request) {
 		}
 	case "urn:ietf:params:oauth:grant-type:jwt-bearer":
 		i.obo++
-		if r.PostForm.Get("assertion") == "" || r.PostForm.Get("requested_token_use") != "on_behalf_of" || r.PostForm.Get("client_secret") != "client-secret" {
+		if r.PostForm.Get("assertion") == "" || r.PostForm.Get("requested_token_use") != "on_behalf_of" {
 			refuse("invalid_request")
 			return
 		}

@@ -10,15 +10,17 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/internal/httpd"
+	"github.com/ostiary/ostiary/internal/login"
 	"github.com/ostiary/ostiary/internal/secret"
 )
 
 // Settings is the section `chat` of the configuration file.
 type Settings struct {
-	Listen string `yaml:"listen" config:"required" doc:"address and port"`
-	URL    string `yaml:"url" config:"required" doc:"how browsers reach it, such as https://chat.corp.example; URL/signin/callback is the redirect URI to register"`
-	TLS    *TLS   `yaml:"tls" doc:"certificate; without it only a loopback address or a Unix socket may be listened on"`
-	Admin  string `yaml:"admin" doc:"private listener for /healthz, /readyz, /metrics and profiles; default none"`
+	Listen  string `yaml:"listen" config:"required" doc:"address and port"`
+	URL     string `yaml:"url" config:"required" doc:"how browsers reach it, such as https://chat.corp.example; URL/signin/callback is the redirect URI to register"`
+	TLS     *TLS   `yaml:"tls" doc:"certificate; without it only a loopback address or a Unix socket may be listened on"`
+	Ingress bool   `yaml:"ingress" doc:"a platform's ingress ends TLS and is the only way to listen, which may then be plain on any address; default no"`
+	Admin   string `yaml:"admin" doc:"private listener for /healthz, /readyz, /metrics and profiles; default none"`
 
 	SignIn   SignIn  `yaml:"sign_in" config:"required" doc:"the login service"`
 	Users    Access  `yaml:"users" config:"required" doc:"who may chat"`
@@ -46,10 +48,13 @@ type SignIn struct {
 	Issuer       string     `yaml:"issuer" doc:"another OpenID provider, in place of tenant"`
 	CA           string     `yaml:"ca" doc:"PEM file of the only authority trusted for the login service; default the system's"`
 	ClientID     string     `yaml:"client_id" config:"required" doc:"application (client) id"`
-	ClientSecret secret.Ref `yaml:"client_secret" config:"required" doc:"env:NAME or file:PATH"`
-	Scope        string     `yaml:"scope" doc:"what the gateway's tokens are for; default api://ostiary-gateway/.default"`
-	OnBehalfOf   string     `yaml:"on_behalf_of" doc:"scope of the chat's own API: people then sign in for that, and the chat exchanges their token for the gateway's (OAuth 2.0 on-behalf-of)"`
-	BrowserURL   string     `yaml:"browser_url" doc:"where browsers reach the login service, if it is not at its own address; for rehearsal"`
+	ClientSecret secret.Ref `yaml:"client_secret" doc:"the application's secret; required without managed_identity"`
+
+	ManagedIdentity *login.ManagedIdentity `yaml:"managed_identity" doc:"identity of the host, whose token stands for a client secret; the application must trust it (federated identity credential)"`
+
+	Scope      string `yaml:"scope" doc:"what the gateway's tokens are for; default api://ostiary-gateway/.default"`
+	OnBehalfOf string `yaml:"on_behalf_of" doc:"scope of the chat's own API: people then sign in for that, and the chat exchanges their token for the gateway's (OAuth 2.0 on-behalf-of)"`
+	BrowserURL string `yaml:"browser_url" doc:"where browsers reach the login service, if it is not at its own address; for rehearsal"`
 }
 
 // Access names people.
@@ -106,8 +111,11 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	} else if s.URL != "" && u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		report("url", "cookies and prompts would cross the network in clear", "write https://HOST; plain http is for loopback alone")
 	}
-	if s.Listen != "" && s.TLS == nil && !private(s.Listen) {
-		report("listen", "prompts and cookies would cross the network in clear", "add tls, or listen on loopback or unix:PATH behind a proxy that has it")
+	if s.Listen != "" && s.TLS == nil && !s.Ingress && !private(s.Listen) {
+		report("listen", "prompts and cookies would cross the network in clear", "add tls, or listen on loopback or unix:PATH behind a proxy that has it, or say ingress: true where nothing else can connect")
+	}
+	if s.Ingress && s.TLS != nil {
+		report("ingress", "there is no plain listener that an ingress could stand before", "take away tls, or take away ingress")
 	}
 	s.SignIn.check(report)
 	if len(s.Users.Groups)+len(s.Users.Roles) == 0 && !s.Users.Everyone {
@@ -133,6 +141,12 @@ func (s *SignIn) check(report func(path, what, fix string)) {
 		if u, err := url.Parse(value); value != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 			report("sign_in."+field, "not an https URL", "write https://HOST")
 		}
+	}
+	switch {
+	case s.ClientSecret.IsZero() == (s.ManagedIdentity == nil):
+		report("sign_in.client_secret", "not one proof that this is the application", "give client_secret, or managed_identity on a host of Azure that the application trusts")
+	case s.ManagedIdentity != nil && s.Tenant == "":
+		report("sign_in.managed_identity", "only Entra takes it", "give tenant, or client_secret for another OpenID provider")
 	}
 	if s.BrowserURL != "" && !safeURL(s.BrowserURL) {
 		report("sign_in.browser_url", "not an https URL", "write https://HOST; plain http is for loopback alone")

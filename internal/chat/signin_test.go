@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ostiary/ostiary/internal/login"
 	"github.com/ostiary/ostiary/internal/secret"
 )
 
@@ -345,6 +346,9 @@ func TestOnBehalfOf(t *testing.T) {
 		if r.issuer.obo != 1 {
 			t.Errorf("%d exchanges", r.issuer.obo)
 		}
+		if last := r.issuer.proofs[len(r.issuer.proofs)-1]; last.Get("client_secret") != "client-secret" {
+			t.Errorf("%v", last)
+		}
 	})
 }
 
@@ -370,14 +374,24 @@ func TestSettingsCheck(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		"right":                   {func(*Settings) {}, ""},
-		"no users":                {func(s *Settings) { s.Users = Access{} }, "users"},
-		"clear to the world":      {func(s *Settings) { s.Listen = "0.0.0.0:80" }, "listen"},
-		"http":                    {func(s *Settings) { s.URL = "http://chat.example" }, "url"},
-		"a path":                  {func(s *Settings) { s.URL = "https://chat.example/x" }, "url"},
-		"http on loopback":        {func(s *Settings) { s.URL = "http://127.0.0.1:8080" }, ""},
-		"two login services":      {func(s *Settings) { s.SignIn.Issuer = "https://i.example" }, "sign_in"},
-		"none":                    {func(s *Settings) { s.SignIn.Tenant = "" }, "sign_in"},
+		"right":              {func(*Settings) {}, ""},
+		"no users":           {func(s *Settings) { s.Users = Access{} }, "users"},
+		"clear to the world": {func(s *Settings) { s.Listen = "0.0.0.0:80" }, "listen"},
+		"http":               {func(s *Settings) { s.URL = "http://chat.example" }, "url"},
+		"a path":             {func(s *Settings) { s.URL = "https://chat.example/x" }, "url"},
+		"http on loopback":   {func(s *Settings) { s.URL = "http://127.0.0.1:8080" }, ""},
+		"two login services": {func(s *Settings) { s.SignIn.Issuer = "https://i.example" }, "sign_in"},
+		"none":               {func(s *Settings) { s.SignIn.Tenant = "" }, "sign_in"},
+		"behind an ingress":  {func(s *Settings) { s.Listen, s.Ingress = "0.0.0.0:8080", true }, ""},
+		"an ingress and TLS": {func(s *Settings) { s.TLS, s.Ingress = &TLS{}, true }, "ingress"},
+		"an identity": {func(s *Settings) {
+			s.SignIn.ClientSecret, s.SignIn.ManagedIdentity = secret.Ref{}, &login.ManagedIdentity{}
+		}, ""},
+		"an identity elsewhere": {func(s *Settings) {
+			s.SignIn = SignIn{Issuer: "https://i.example", ClientID: "c", ManagedIdentity: &login.ManagedIdentity{}}
+		}, "sign_in.managed_identity"},
+		"two proofs":              {func(s *Settings) { s.SignIn.ManagedIdentity = &login.ManagedIdentity{} }, "sign_in.client_secret"},
+		"no proof":                {func(s *Settings) { s.SignIn.ClientSecret = secret.Ref{} }, "sign_in.client_secret"},
 		"a gateway in clear":      {func(s *Settings) { s.Gateway.URL = "http://gateway.example" }, "gateway.url"},
 		"two stores":              {func(s *Settings) { s.Store.Postgres = s.SignIn.ClientSecret }, "store"},
 		"a model twice":           {func(s *Settings) { s.Models = append(s.Models, s.Models[0]) }, "models[1].name"},

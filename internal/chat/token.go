@@ -2,17 +2,12 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
-	"io"
-	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/secret"
 )
 
@@ -59,10 +54,9 @@ func (p *provider) renew(ctx context.Context, t *tokens) error {
 	if err != nil {
 		return err
 	}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, p.client)
-	fresh, err := p.oauth(doc).TokenSource(ctx, &oauth2.Token{RefreshToken: t.own.RefreshToken}).Token()
+	fresh, err := p.refresh(ctx, doc, t.own.RefreshToken)
 	if err != nil {
-		return refusedLogin(err)
+		return err
 	}
 	t.own, t.gateway = fresh, secret.String{}
 	return nil
@@ -79,31 +73,13 @@ func (p *provider) onBehalfOf(ctx context.Context, t *tokens) error {
 	if scope == "" {
 		scope = defaultScope
 	}
-	form := url.Values{
+	a, err := p.ask(ctx, doc, url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "requested_token_use": {"on_behalf_of"},
-		"client_id": {p.s.ClientID}, "client_secret": {p.secret.Reveal()}, "assertion": {t.own.AccessToken}, "scope": {scope},
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, doc.Token, strings.NewReader(form.Encode()))
+		"assertion": {t.own.AccessToken}, "scope": {scope},
+	})
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return fault.New(fault.Unavailable, "the login service cannot be reached").Because(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var answer struct {
-		Token   string `json:"access_token"`
-		Expires int64  `json:"expires_in"`
-		Error   string `json:"error"`
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxToken)).Decode(&answer); err != nil {
-		return fault.New(fault.Upstream, "the login service's answer cannot be read")
-	}
-	if resp.StatusCode != http.StatusOK || answer.Token == "" {
-		return refusedLogin(&oauth2.RetrieveError{ErrorCode: answer.Error})
-	}
-	t.gateway, t.until = secret.New(answer.Token), p.now().Add(time.Duration(min(max(answer.Expires, 0), 86400))*time.Second)
+	t.gateway, t.until = secret.New(a.Token), p.now().Add(a.life())
 	return nil
 }

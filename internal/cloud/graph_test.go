@@ -74,7 +74,12 @@ func TestApplication(t *testing.T) {
 	}
 	want(t, e.directory("PATCH", "applications/"+app.ID, `{"displayName":"renamed","appId":"stolen"}`), 204)
 	want(t, e.directory("GET", "applications?$filter=appId eq '"+app.AppID+"'", ""), 200, "renamed")
-	want(t, e.directory("POST", "applications/"+app.ID+"/federatedIdentityCredentials", `{"name":"ci","subject":"x"}`), 201)
+	const federated = `{"name":"ci","issuer":"https://issuer.example","subject":"x","audiences":["api://AzureADTokenExchange"]}`
+	credentials := "applications/" + app.ID + "/federatedIdentityCredentials"
+	want(t, e.directory("POST", credentials, `{"name":"ci","subject":"x"}`), 400, "issuer")
+	want(t, e.directory("POST", credentials, strings.Replace(federated, `"]`, `","api://other"]`, 1)), 400, "one audience")
+	want(t, e.directory("POST", credentials, federated), 201)
+	want(t, e.directory("POST", credentials, strings.Replace(federated, "ci", "other", 1)), 409, "already exists")
 	want(t, e.directory("GET", "applications/"+app.ID+"/federatedIdentityCredentials/ci", ""), 200, `"subject":"x"`)
 	want(t, e.directory("POST", "applications/"+app.ID+"/owners/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/directoryObjects/person-1"}`), 204)
 	want(t, e.directory("GET", "applications/"+app.ID+"/owners", ""), 200, `"id":"person-1"`)
@@ -84,4 +89,30 @@ func TestApplication(t *testing.T) {
 	}
 	want(t, e.directory("DELETE", "applications/"+app.ID, ""), 204)
 	want(t, e.directory("GET", "servicePrincipals/"+principal.ID, ""), 404)
+}
+
+// What one application says of another, and where it sends people back to, is
+// what Graph would take; a PATCH of a part leaves the rest.
+func TestRegistration(t *testing.T) {
+	e := open(t)
+	var app struct {
+		ID string `json:"id"`
+	}
+	made := e.directory("POST", "applications", `{"displayName":"gateway","identifierUris":["api://gateway"],"api":{"requestedAccessTokenVersion":2,
+		"oauth2PermissionScopes":[{"id":"AAAA","value":"user_impersonation","isEnabled":true},{"id":"off","value":"old","isEnabled":false}]}}`)
+	want(t, made, 201)
+	if err := json.Unmarshal(made.Body.Bytes(), &app); err != nil {
+		t.Fatal(err)
+	}
+	at := "applications/" + app.ID
+	want(t, e.directory("POST", "applications", `{"displayName":"other","identifierUris":["api://gateway"]}`), 400, "already exists")
+	want(t, e.directory("PATCH", at, `{"web":{"redirectUris":["http://chat.example/"]}}`), 400, "https")
+	want(t, e.directory("PATCH", at, `{"api":{"preAuthorizedApplications":[{"appId":"C","delegatedPermissionIds":["off"]}]}}`), 400, "does not offer")
+	want(t, e.directory("PATCH", at, `{"api":{"preAuthorizedApplications":[{"appId":"C","delegatedPermissionIds":["aaaa"]}]}}`), 204)
+	want(t, e.directory("PATCH", at, `{"web":{"redirectUris":["https://chat.example/"]}}`), 204)
+	want(t, e.directory("POST", at+"/federatedIdentityCredentials", `{"name":"n","issuer":"i","subject":"s","audiences":["a"]}`), 201)
+	a := e.Applications()[0]
+	if a.TokenVersion != 2 || len(a.Scopes) != 1 || len(a.Known["c"]) != 1 || a.Known["c"][0] != "user_impersonation" || a.Redirects[0] != "https://chat.example/" || a.Federated[0].Subject != "s" {
+		t.Errorf("%+v", a)
+	}
 }

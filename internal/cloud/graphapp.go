@@ -53,41 +53,6 @@ func (c *Cloud) CheckPassword(appID, secret string) (objectID string, ok bool) {
 	return "", false
 }
 
-// Application is one that was made through Graph, as the issuer needs it.
-type Application struct {
-	AppID, ObjectID, Name string   // ObjectID is the service principal's; empty while there is none
-	URIs                  []string // identifierUris
-	TokenVersion          int      // api.requestedAccessTokenVersion, 1 where it is not said
-}
-
-// Applications are those that were made through Graph.
-func (c *Cloud) Applications() []Application {
-	g := c.graph
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var all []Application
-	for _, id := range slices.Sorted(maps.Keys(g.state.Applications)) {
-		d := g.state.Applications[id]
-		a := Application{AppID: text(d, "appId"), Name: text(d, "displayName"), TokenVersion: 1}
-		if v, ok := member(object(d, "api"), "requestedAccessTokenVersion").(float64); ok && v == 2 {
-			a.TokenVersion = 2
-		}
-		uris, _ := d["identifierUris"].([]any)
-		for _, u := range uris {
-			if s, ok := u.(string); ok {
-				a.URIs = append(a.URIs, s)
-			}
-		}
-		for pid, p := range g.state.Principals {
-			if strings.EqualFold(text(p, "appId"), a.AppID) {
-				a.ObjectID = pid
-			}
-		}
-		all = append(all, a)
-	}
-	return all
-}
-
 func hashOf(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
@@ -141,11 +106,16 @@ func (g *graph) object(c *graphCall, kind string, d map[string]any) (int, any, *
 	case !ours:
 		return 0, nil, &graphError{http.StatusForbidden, "Authorization_RequestDenied", "This entry stands in the emulator's configuration; change it there."}
 	case c.Method == http.MethodPatch:
+		changed := clone(kept[id])
 		for k, v := range c.body {
 			if k != "id" && k != "appId" && k != "passwordCredentials" {
-				kept[id][k] = v
+				changed[k] = merged(changed[k], v)
 			}
 		}
+		if refused := g.consistent(changed); refused != nil {
+			return 0, nil, refused
+		}
+		kept[id] = changed
 		return g.saved(http.StatusNoContent, nil)
 	case c.Method == http.MethodDelete:
 		delete(kept, id)
@@ -190,6 +160,9 @@ func (g *graph) create(c *graphCall, kind string) (int, any, *graphError) {
 			}
 		}
 		delete(d, "passwordCredentials")
+		if refused := g.consistent(d); refused != nil {
+			return 0, nil, refused
+		}
 		g.state.Applications[id] = d
 		return g.saved(http.StatusCreated, entity(kind, g.whole(kind, d)))
 	}
@@ -222,6 +195,11 @@ func (g *graph) below(c *graphCall, kind, id string, rest []string) (int, any, *
 		keyID := text(c.body, "keyId")
 		g.state.Passwords[id] = slices.DeleteFunc(g.state.Passwords[id], func(p password) bool { return p.KeyID == keyID })
 		return g.saved(http.StatusNoContent, nil)
+	case what == "federatedIdentityCredentials" && c.Method == http.MethodPost:
+		if refused := g.federates(c, kind+"/"+id+"/"+what); refused != nil {
+			return 0, nil, refused
+		}
+		return g.children(c, kind+"/"+id+"/"+what, rest[1:])
 	case slices.Contains([]string{"owners", "federatedIdentityCredentials", "appRoleAssignments", "appRoleAssignedTo", "memberOf"}, what):
 		return g.children(c, kind+"/"+id+"/"+what, rest[1:])
 	}

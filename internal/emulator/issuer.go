@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ostiary/ostiary/internal/cloud"
 	"github.com/ostiary/ostiary/internal/fault"
 	"github.com/ostiary/ostiary/internal/secret"
 )
@@ -23,6 +24,7 @@ type issuer struct {
 	apps      []app
 	people    []person
 	resources []Resource
+	foreign   []Issuer
 	key       *rsa.PrivateKey
 	keyID     string
 	opaque    *opaque
@@ -39,6 +41,10 @@ type app struct {
 	App
 	secret secret.String
 	opens  func(given string) bool // of one that Graph made, whose secrets are not kept; else nil
+
+	made      bool              // by Graph
+	asserted  bool              // it has shown a token, and not a secret
+	federated []cloud.Federated // whose tokens stand for a secret; only Graph makes them
 }
 
 // opensWith says whether a secret is the application's.
@@ -62,8 +68,11 @@ func newIssuer(s Settings, base string, now func() time.Time) (*issuer, error) {
 	i := &issuer{
 		base: base, tenant: d.Tenant, lifetime: d.TokenLifetime, poll: d.DevicePoll,
 		key: key, keyID: thumbprint(&key.PublicKey), now: now, people: newPeople(d),
-		resources: append(azureResources(), d.Resources...),
-		opaque:    newOpaque(sealing), pages: newPages(), origin: http.NewCrossOriginProtection(),
+		resources: append(azureResources(), d.Resources...), foreign: d.Issuers,
+		opaque: newOpaque(sealing), pages: newPages(), origin: http.NewCrossOriginProtection(),
+	}
+	if err := i.readForeign(); err != nil {
+		return nil, err
 	}
 	for _, settings := range d.Apps {
 		a := app{App: settings}
@@ -83,8 +92,8 @@ func newIssuer(s Settings, base string, now func() time.Time) (*issuer, error) {
 	return i, nil
 }
 
-// azureResources are Azure's own APIs. None of them sets
-// accessTokenAcceptedVersion, so all their tokens are of version 1.
+// azureResources are Azure's own APIs. None but that of token exchange sets
+// accessTokenAcceptedVersion, so all their other tokens are of version 1.
 func azureResources() []Resource {
 	resources := []Resource{{URI: graphURI, AppID: graphAppID, TokenVersion: 1, Scopes: append(openIDScopes(), "User.Read")}}
 	for _, r := range []struct{ uri, id string }{
@@ -99,7 +108,7 @@ func azureResources() []Resource {
 	} {
 		resources = append(resources, Resource{URI: r.uri, AppID: r.id, TokenVersion: 1, Scopes: []string{impersonation}})
 	}
-	return resources
+	return append(resources, Resource{URI: exchangeURI, AppID: exchangeAppID, TokenVersion: 2})
 }
 
 func (i *issuer) appBy(id string) (app, bool) {

@@ -89,7 +89,7 @@ func (i *issuer) configuration(version int) http.HandlerFunc {
 		}
 		writeJSON(w, http.StatusOK, discovery{
 			TokenEndpoint: at + "/oauth2/v2.0/token",
-			AuthMethods:   []string{"client_secret_post", "client_secret_basic"},
+			AuthMethods:   []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
 			KeysURI:       at + "/discovery/v2.0/keys",
 			ResponseModes: []string{"query", "fragment", "form_post"},
 			SubjectTypes:  []string{"pairwise"},

@@ -55,6 +55,7 @@ type Directory struct {
 	Groups        []Group       `yaml:"groups" doc:"security groups; default those of the sample people"`
 	Apps          []App         `yaml:"apps" doc:"registered applications; default sample-app, ostiary-cli, ostiary-chat"`
 	Resources     []Resource    `yaml:"resources" doc:"APIs beside Azure's own that tokens can be issued for; default api://ostiary-gateway and api://ostiary-chat"`
+	Issuers       []Issuer      `yaml:"issuers" doc:"others' OIDC issuers, whose tokens federated credentials may name; default none"`
 }
 
 // User is a person of the directory. Nobody has a password: the sign-in page
@@ -90,6 +91,8 @@ type Resource struct {
 	AppID        string   `yaml:"app_id" config:"required" doc:"application id, a GUID: the audience of version 2 tokens"`
 	TokenVersion int      `yaml:"token_version" doc:"accessTokenAcceptedVersion, 1 or 2; default 1, as Azure takes null"`
 	Scopes       []string `yaml:"scopes" doc:"what people can let an application do there; default user_impersonation"`
+
+	known map[string][]string // of one that Graph made: applications that people need not be asked about, and for which scopes
 }
 
 // The two APIs that Azure OpenAI's tokens are for. Neither sets
@@ -254,6 +257,7 @@ func (d Directory) check(report func(path, what, fix string)) {
 		a.check(at, report)
 	}
 	d.checkPeople(report)
+	d.checkIssuers(report)
 	for i, r := range d.Resources {
 		at := fmt.Sprintf("directory.resources[%d]", i)
 		if u, err := url.Parse(r.URI); err != nil || u.Scheme == "" || u.Host == "" {

@@ -166,6 +166,9 @@ func (i *issuer) fill(s *signIn, form url.Values) *entraError {
 	if refused != nil {
 		return refused
 	}
+	if !to.consented(s.app) {
+		return noConsent(s.app)
+	}
 	s.prompt, s.hint = form.Get("prompt"), form.Get("login_hint")
 	s.ticket.Client, s.ticket.Scope, s.ticket.Nonce = s.app.ClientID, strings.Join(to.asked, " "), form.Get("nonce")
 	s.ticket.Challenge, s.ticket.Method = challenge, method
@@ -204,7 +207,7 @@ func (i *issuer) sendBack(w http.ResponseWriter, r *http.Request, s signIn, answ
 	to := *s.redirect
 	if s.mode == "fragment" {
 		to.Fragment, to.RawFragment = "", ""
-		http.Redirect(w, r, to.String()+"#"+answer.Encode(), http.StatusSeeOther)
+		http.Redirect(w, r, to.String()+"#"+answer.Encode(), http.StatusSeeOther) //nolint:gosec // a redirect URI of the application, checked before
 		return
 	}
 	query := to.Query()
@@ -240,6 +243,9 @@ func (i *issuer) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	to := r.Form.Get("post_logout_redirect_uri")
 	known := slices.ContainsFunc(i.apps, func(a app) bool { return a.mayReturnTo(to) })
+	if a, ok := i.madeApp(r.Form.Get("client_id")); ok {
+		known = known || a.mayReturnTo(to)
+	}
 	u, err := url.Parse(to)
 	if to == "" || !known || err != nil {
 		i.pages.signedOut(w)

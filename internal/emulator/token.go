@@ -58,11 +58,15 @@ func (i *issuer) common(n names, version int, audience string) claims {
 
 // access are the claims of an access token for an API. The audience of version
 // 1 is the URI as the client wrote it, trailing slash and all; version 2 has
-// the app id. acr is "1" where the client showed a secret, "0" if it has none.
+// the app id. acr is "1" where the client showed a secret, "2" where it signed
+// or showed a token, "0" if it has nothing.
 func (i *issuer) access(n names, a app, t target) claims {
 	acr := "1"
-	if a.Public {
+	switch {
+	case a.Public:
 		acr = "0"
+	case a.asserted:
+		acr = "2"
 	}
 	c := i.common(n, t.TokenVersion, t.audience)
 	if t.TokenVersion == 1 {

@@ -242,6 +242,9 @@ func (i *issuer) forPerson(q grantRequest, client app, t ticket) (*tokenAnswer, 
 	if refused != nil {
 		return nil, refused
 	}
+	if !to.consented(client) {
+		return nil, noConsent(client)
+	}
 	signed, err := i.personToken(q.names, client, who, to)
 	if err != nil {
 		return nil, serverError()
@@ -294,7 +297,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *entraError) 
 	return form, nil
 }
 
-// authenticate finds the client, and checks its secret if it has one. missing
+// authenticate finds the client, and checks its secret if it has one, or the
+// token that stands for it. missing
 // is the answer to one that should have shown it.
 func (i *issuer) authenticate(form url.Values, missing *entraError) (app, *entraError) {
 	id, given := form.Get("client_id"), form.Get("client_secret")
@@ -305,6 +309,12 @@ func (i *issuer) authenticate(form url.Values, missing *entraError) (app, *entra
 	case a.Public && given+form.Get("client_assertion") != "":
 		return app{}, publicClient()
 	case a.Public:
+		return a, nil
+	case given == "" && form.Get("client_assertion") != "":
+		if refused := i.byAssertion(form, a); refused != nil {
+			return app{}, refused
+		}
+		a.asserted = true
 		return a, nil
 	case given == "":
 		return app{}, missing

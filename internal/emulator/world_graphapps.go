@@ -8,8 +8,8 @@ import (
 )
 
 // graphApps are the applications that were made through Graph, for example by
-// a deployment: they sign in by the secrets that Graph gave them, and tokens
-// can be issued for them.
+// a deployment: they sign in by the secrets that Graph gave them or by what
+// they trust instead, and tokens can be issued for them.
 type graphApps interface {
 	Applications() []cloud.Application
 	CheckPassword(appID, secret string) (objectID string, ok bool)
@@ -23,10 +23,14 @@ func (i *issuer) madeApp(id string) (app, bool) {
 	}
 	for _, a := range i.made.Applications() {
 		if strings.EqualFold(a.AppID, id) && a.ObjectID != "" {
-			return app{App: App{Name: a.Name, ClientID: a.AppID, ObjectID: a.ObjectID}, opens: func(given string) bool {
-				_, ok := i.made.CheckPassword(a.AppID, given)
-				return ok
-			}}, true
+			return app{
+				App:       App{Name: a.Name, ClientID: a.AppID, ObjectID: a.ObjectID, RedirectURIs: a.Redirects},
+				federated: a.Federated, made: true,
+				opens: func(given string) bool {
+					_, ok := i.made.CheckPassword(a.AppID, given)
+					return ok
+				},
+			}, true
 		}
 	}
 	return app{}, false
@@ -40,8 +44,25 @@ func (i *issuer) madeResource(name string) (Resource, bool) {
 	}
 	for _, a := range i.made.Applications() {
 		if a.AppID == name || "api://"+a.AppID == name || slices.Contains(a.URIs, name) {
-			return Resource{URI: name, AppID: a.AppID, TokenVersion: a.TokenVersion, Scopes: []string{impersonation}}, true
+			scopes := a.Scopes
+			if len(scopes) == 0 {
+				scopes = []string{impersonation}
+			}
+			return Resource{URI: name, AppID: a.AppID, TokenVersion: a.TokenVersion, Scopes: scopes, known: a.Known}, true
 		}
 	}
 	return Resource{}, false
+}
+
+// consented says whether people need not be asked what an application may do
+// for them at an API. Nobody can be asked here: between two applications that
+// Graph made, the API's registration must know the client (Graph's
+// preAuthorizedApplications). Those of the settings are trusted.
+func (t target) consented(a app) bool {
+	if !a.made || t.known == nil {
+		return true
+	}
+	return !slices.ContainsFunc(t.scopes, func(scope string) bool {
+		return !slices.Contains(t.known[strings.ToLower(a.ClientID)], scope)
+	})
 }
