@@ -3,10 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"slices"
+	"strings"
 
 	"github.com/ostiary/ostiary/internal/azure"
 	"github.com/ostiary/ostiary/internal/cli/node"
@@ -67,10 +68,9 @@ func (f deployFlags) open(env *node.Env, version node.Version) (*provision.Deplo
 	if err := config.Load(f.File, &s, config.Options{}); err != nil {
 		return nil, err
 	}
-	login, err := azidentity.NewDefaultAzureCredential(nil)
+	login, err := azureLogin()
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "no login to Azure").
-			Fix("sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET").Because(err)
+		return nil, err
 	}
 	dir := f.Dir
 	if dir == "" {
@@ -226,6 +226,17 @@ func (c *deployStatusCmd) Run(env *node.Env, version node.Version) error {
 	}
 	_, err = fmt.Fprintf(env.Out, "subscription  %s\nstate         %s\nglobal        %d resources\nworkload      %d resources\ncomplete      %v\n",
 		s.Subscription, state, s.Resources["global"], s.Resources["workload"], s.Complete)
+	if err != nil || s.SignIn == nil {
+		return err
+	}
+	said := strings.Join(slices.Sorted(maps.Keys(s.SignIn.Applications)), ", ")
+	if s.SignIn.Unknown != "" {
+		said = "not known: " + s.SignIn.Unknown
+	}
+	for _, left := range s.SignIn.Left {
+		said += "\n              " + left
+	}
+	_, err = fmt.Fprintln(env.Out, "sign-in       "+said)
 	return err
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/ostiary/ostiary/internal/probe"
 )
@@ -65,5 +64,5 @@ func (m Machine) credential() (azcore.TokenCredential, error) {
 	if m.Credential != nil {
 		return m.Credential, nil
 	}
-	return azidentity.NewDefaultAzureCredential(nil)
+	return azureLogin()
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"golang.org/x/term"
 
 	"github.com/ostiary/ostiary/internal/azure"
@@ -172,10 +171,9 @@ func describe(s azure.Snapshot, o *posture.Options) {
 
 // readLive reads Azure with the login at hand, and says how far it is.
 func (c *judgeCmd) readLive(env *node.Env) (azure.Snapshot, error) {
-	login, err := azidentity.NewDefaultAzureCredential(nil)
+	login, err := azureLogin()
 	if err != nil {
-		return azure.Snapshot{}, fault.New(fault.Unavailable, "no login to Azure").
-			Fix("sign in with az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET").Because(err)
+		return azure.Snapshot{}, err
 	}
 	s, err := azure.Read(env.Ctx, azure.Config{
 		Credential: login, Subscriptions: c.Subscription, Log: env.Log,

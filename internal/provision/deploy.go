@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,7 @@ type Deployment struct {
 	path  string // of the tool
 	arm   *manager
 	graph *manager
+	pause time.Duration // before what Graph does not know yet is asked for again; zero: settlePause
 }
 
 // The stacks, in order.
@@ -103,7 +105,8 @@ func (d *Deployment) open(ctx context.Context, stack string, v variables, remote
 	if migrate {
 		opts = []tfexec.InitOption{tfexec.ForceCopy(true), tfexec.Upgrade(false)}
 	}
-	if err := t.said("preparing "+stack, t.Init(ctx, opts...), nil); err != nil {
+	begun := t.Init(ctx, opts...)
+	if err := cmp.Or(t.mayRead(ctx), t.said("preparing "+stack, begun, nil)); err != nil {
 		t.close()
 		return nil, err
 	}
@@ -112,7 +115,7 @@ func (d *Deployment) open(ctx context.Context, stack string, v variables, remote
 
 // global reads stage one's outputs; ok is false before there are any.
 func (d *Deployment) global(ctx context.Context, t *tool) (g Global, ok bool, err error) {
-	out, err := t.Output(ctx)
+	out, err := t.outputs(ctx)
 	if err != nil {
 		return g, false, t.said("reading the outputs", err, nil)
 	}

@@ -205,6 +205,14 @@ func rootFS(img v1.Image) v1.RootFS {
 	return c.RootFS
 }
 
+// registryOptions let a registry of this machine's own do without TLS.
+func registryOptions(server string) []name.Option {
+	if host, _, _ := strings.Cut(server, ":"); host == "127.0.0.1" || host == "localhost" {
+		return []name.Option{name.Insecure}
+	}
+	return nil
+}
+
 // Push sends the image to a registry, if it is not there, and returns its name
 // by digest, without the server: REPOSITORY@sha256:….
 func Push(ctx context.Context, img v1.Image, server string, login authn.Authenticator, transport http.RoundTripper) (string, error) {
@@ -212,11 +220,7 @@ func Push(ctx context.Context, img v1.Image, server string, login authn.Authenti
 	if err != nil {
 		return "", fault.New(fault.Internal, "the image's digest").Because(err)
 	}
-	var opts []name.Option
-	if host, _, _ := strings.Cut(server, ":"); host == "127.0.0.1" || host == "localhost" {
-		opts = append(opts, name.Insecure) // a registry of this machine's own
-	}
-	ref, err := name.NewDigest(server+"/"+repository+"@"+digest.String(), opts...)
+	ref, err := name.NewDigest(server+"/"+repository+"@"+digest.String(), registryOptions(server)...)
 	if err != nil {
 		return "", fault.New(fault.Invalid, "not a registry").At(server).Because(err)
 	}

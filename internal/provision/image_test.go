@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,16 +190,17 @@ func TestPushToARegistry(t *testing.T) {
 			t.Error("what came back is not what was pushed")
 		}
 	}
-	if counted.uploads != 2 { // layer and configuration, the first time alone
-		t.Errorf("%d uploads", counted.uploads)
+	if n := counted.uploads.Load(); n != 2 { // layer and configuration, the first time alone
+		t.Errorf("%d uploads", n)
 	}
 }
 
-type counter struct{ uploads int }
+// counter counts uploads, which the library makes side by side.
+type counter struct{ uploads atomic.Int32 }
 
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/blobs/uploads/") {
-		c.uploads++
+		c.uploads.Add(1)
 	}
 	return http.DefaultTransport.RoundTrip(r)
 }

@@ -95,7 +95,7 @@ func (s Settings) needed() []string {
 	if s.Audit.Explorer {
 		names = append(names, "Microsoft.Kusto")
 	}
-	return names
+	return append(names, s.Gateway.needed()...)
 }
 
 func (p *preflight) providers(ctx context.Context) error {

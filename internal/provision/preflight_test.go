@@ -113,6 +113,7 @@ func TestPreflight(t *testing.T) {
 		"no right to assign roles": {at + "/providers/Microsoft.Authorization/permissions", list(map[string]any{"actions": []any{"*"}, "notActions": []any{"Microsoft.Authorization/*/Write"}}), smallest, "may not assign roles", "User Access Administrator"},
 		"a mere role giver":        {at + "/providers/Microsoft.Authorization/permissions", list(map[string]any{"actions": []any{"Microsoft.Authorization/*"}}), smallest, "may not create resources", "Contributor"},
 		"not registered":           {at + "/providers", list(map[string]any{"namespace": "Microsoft.Network", "registrationState": "Registered"}), smallest, "Microsoft.App, Microsoft.CognitiveServices", "az provider register"},
+		"databases not registered": {"", nil, smallest + "gateway: {ledger: postgresql, replicas: {max: 2}}\n", "Microsoft.DBforPostgreSQL, Microsoft.Cache", "az provider register --namespace Microsoft.Cache"},
 		"unknown region":           {at + "/locations", list(map[string]any{"name": "westeurope"}), smallest, "no region swedencentral", "az account list-locations"},
 		"model not offered":        {cognitive + "/locations/swedencentral/models", list(), smallest, "gpt-4o-mini is not offered in swedencentral", "another region"},
 		"another version":          {"", nil, strings.Replace(smallest, "{name: gpt-4o-mini}", "{name: gpt-4o-mini, version: \"1\"}", 1), "not offered in version 1", "2024-07-18"},

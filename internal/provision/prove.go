@@ -54,7 +54,7 @@ type Versions struct {
 	Ostiary  string `json:"ostiary"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
-	Tool     string `json:"tool"`     // of terraform or tofu
+	Tool     string `json:"tool"`     // its name and version, as "OpenTofu 1.12.6"
 	Provider string `json:"provider"` // of azurerm, as the lock file has it; empty before a plan
 }
 

@@ -26,16 +26,18 @@ type Settings struct {
 
 	Workloads []policy.Workload `yaml:"workloads" config:"required" doc:"who may call what, as in the gateway's configuration"`
 	Audience  string            `yaml:"audience" doc:"application ID URI of the gateway's API, of the application NAME-gateway; default Azure OpenAI's own audiences alone"`
-	Register  bool              `yaml:"register" doc:"make that application through Microsoft Graph with the login, and remove it on destroy; default no: it must be there"`
+	Register  bool              `yaml:"register" doc:"make that application, and the chat's, through Microsoft Graph with the login, and remove them on destroy; default no: they must be there"`
 
 	Network  Network           `yaml:"network" doc:"addresses, clients, the way out; default a network of its own"`
 	Existing Existing          `yaml:"existing" doc:"parts that a landing zone owns; default none"`
+	Gateway  Gateway           `yaml:"gateway" doc:"how many gateways, and where their ledgers are kept; default one, with its ledger on a volume"`
 	Audit    Audit             `yaml:"audit" doc:"where calls are delivered; default Event Hubs alone"`
 	Portal   *Portal           `yaml:"portal" doc:"the owner's end of a portal to another company; default none"`
 	Chat     *Chat             `yaml:"chat" doc:"the chat; default none"`
 	Tags     map[string]string `yaml:"tags" doc:"tags of every resource"`
 
 	Operators []string         `yaml:"operators" doc:"public IPv4 prefixes from which images are pushed and state is written; default any, with a login"`
+	Deployers []string         `yaml:"deployers" doc:"object ids of those who deploy beside whoever applies first, such as a pipeline's service principal: they get the roles for state and images"`
 	Waivers   []posture.Waiver `yaml:"waivers" doc:"findings that are accepted until a day"`
 	Purge     bool             `yaml:"purge" doc:"destroy also purges soft-deleted accounts, so that names are free at once; default no"`
 }
@@ -67,7 +69,7 @@ type Existing struct {
 	LogAnalytics   string            `yaml:"log_analytics" doc:"id of a Log Analytics workspace"`
 	VirtualNetwork string            `yaml:"virtual_network" doc:"id of a network; its subnets must be given too"`
 	Subnets        map[string]string `yaml:"subnets" doc:"ids of the subnets apps, endpoints, services and portal"`
-	Zones          map[string]string `yaml:"private_dns_zones" doc:"ids of private DNS zones, by name; all five, or none"`
+	Zones          map[string]string `yaml:"private_dns_zones" doc:"ids of private DNS zones, by name: all that are needed, or none"`
 }
 
 // Audit is where calls are delivered.
@@ -75,6 +77,7 @@ type Audit struct {
 	Off      bool              `yaml:"off" doc:"deliver nowhere: the ledger alone; default no"`
 	Explorer bool              `yaml:"data_explorer" doc:"a Data Explorer cluster that keeps and queries calls; it costs most of all here; default no"`
 	Readers  map[string]string `yaml:"readers" doc:"Entra groups that may query it, by a name: object ids"`
+	Metrics  *Metrics          `yaml:"metrics" doc:"the gateway's metrics in Application Insights; default none"`
 }
 
 // Portal is the owner's end of a portal.
@@ -85,6 +88,7 @@ type Portal struct {
 	Vault         string   `yaml:"vault" config:"required" doc:"id of the Key Vault with the tickets"`
 	GatewayTicket string   `yaml:"gateway_ticket" config:"required" doc:"URL of the secret with a ticket for role gateway"`
 	OutletTicket  string   `yaml:"outlet_ticket" config:"required" doc:"URL of the secret with a ticket for role outlet"`
+	VaultZone     string   `yaml:"vault_zone" doc:"id of a linked zone privatelink.vaultcore.azure.net; default one is made"`
 }
 
 // Allow admits members of a portal.
@@ -95,16 +99,16 @@ type Allow struct {
 
 // Chat is the web app.
 type Chat struct {
-	Configuration string            `yaml:"configuration" config:"required" doc:"the section chat of its ostiary.yaml, as text"`
+	Configuration string            `yaml:"configuration" config:"required" doc:"the section chat of its ostiary.yaml, as text; listen, url, gateway and, of the application NAME-chat, sign_in may be left out"`
 	Secrets       map[string]string `yaml:"secrets" doc:"environment variables from Key Vault: URLs of secrets"`
+	Vault         string            `yaml:"vault" doc:"id of that Key Vault: the chat's identity gets the role Key Vault Secrets User on each of the secrets; default it must have it"`
 }
 
-// Zones that an estate needs: the models', and the services'.
-func zoneNames() []string {
-	return []string{
+// zoneNames are the zones that an estate needs: the models', and the services'.
+func (s Settings) zoneNames() []string {
+	return append([]string{
 		"privatelink.openai.azure.com", "privatelink.cognitiveservices.azure.com", "privatelink.services.ai.azure.com",
-		"privatelink.azurecr.io", "privatelink.file.core.windows.net",
-	}
+	}, s.Gateway.zones()...)
 }
 
 func subnetNames() []string { return []string{"apps", "endpoints", "services", "portal"} }
@@ -135,6 +139,7 @@ var (
 	regionName  = regexp.MustCompile(`^[a-z]+[a-z0-9]*$`)
 	deployName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	audienceURI = regexp.MustCompile(`^api://[A-Za-z0-9][A-Za-z0-9./_-]{0,200}$`)
+	objectID    = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	subscript   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
@@ -149,10 +154,17 @@ func (s *Settings) Check(report func(path, what, fix string)) {
 	s.checkRegions(report)
 	s.checkModels(report)
 	s.checkAudience(report)
+	s.Audit.check(report, s.Network)
 	s.Network.check(report, s.Existing.VirtualNetwork != "")
-	s.Existing.check(report)
+	s.Existing.check(report, s.zoneNames())
+	s.Gateway.check(report, s.Portal != nil)
 	for i, p := range s.Operators {
 		checkPrefix(report, fmt.Sprintf("operators[%d]", i), p)
+	}
+	for i, id := range s.Deployers {
+		if !objectID.MatchString(id) || slices.Contains(s.Deployers[:i], id) {
+			report(fmt.Sprintf("deployers[%d]", i), "not an object id, or named twice", "write the GUID in lower case; of a service principal `az ad sp show --id APP-ID --query id` gives it")
+		}
 	}
 	if f := s.Filter; f != "" && !slices.Contains([]string{"Low", "Medium", "High"}, f) {
 		report("content_filter", "not a severity", "use Low, Medium or High; Low blocks most")
@@ -243,7 +255,7 @@ func (n *Network) check(report func(path, what, fix string), existing bool) {
 	}
 }
 
-func (e *Existing) check(report func(path, what, fix string)) {
+func (e *Existing) check(report func(path, what, fix string), zones []string) {
 	want := func(at string, have map[string]string, names []string) {
 		for _, name := range names {
 			if have[name] == "" {
@@ -264,7 +276,7 @@ func (e *Existing) check(report func(path, what, fix string)) {
 		report("existing.subnets", "subnets without their network", "give virtual_network too")
 	}
 	if len(e.Zones) > 0 {
-		want("existing.private_dns_zones", e.Zones, zoneNames())
+		want("existing.private_dns_zones", e.Zones, zones)
 	}
 }
 

@@ -25,6 +25,8 @@ models: [{name: gpt-4o-mini}]
 workloads: [{name: research, groups: [22222222-3333-4444-5555-666666666666], grants: [{deployments: ["*"], operations: ["*"]}]}]
 `
 
+const someDigest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 // golden holds text to a file of testdata.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
@@ -64,11 +66,14 @@ func TestVariables(t *testing.T) {
 			}
 			golden(t, name+".global.json", data)
 			d := Deployment{Config: Config{Settings: s}}
-			var audiences []string
+			var known directory
 			if s.Audience != "" {
-				audiences = []string{s.Audience, "44444444-5555-6666-7777-888888888888"}
+				known.audiences = []string{s.Audience, "44444444-5555-6666-7777-888888888888"}
 			}
-			v, err := s.workloadVariables(d.expected(), placeholder, audiences)
+			if s.managesChat() {
+				known.chat, known.scope = "55555555-6666-7777-8888-999999999999", s.Audience+"/"+scopeName
+			}
+			v, err := s.workloadVariables(d.expected(), placeholder, known)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,12 +102,31 @@ func TestBadEstates(t *testing.T) {
 		"firewall without one":   {"name: acmeai", "name: acmeai\nnetwork: {egress: firewall}", "give firewall"},
 		"forward, no resolver":   {"name: acmeai", "name: acmeai\nnetwork: {forward: {corp.example: [10.0.0.5]}}", "resolver: true"},
 		"operator not a prefix":  {"name: acmeai", "name: acmeai\noperators: [203.0.113.7]", "203.0.113.7/32"},
+		"deployer by name":       {"name: acmeai", "name: acmeai\ndeployers: [acmeai-pipeline]", "az ad sp show"},
 		"half a landing zone":    {"name: acmeai", "name: acmeai\nexisting: {virtual_network: /subscriptions/x, subnets: {apps: /subscriptions/a}}", "endpoints is missing"},
 		"two zones of five":      {"name: acmeai", "name: acmeai\nexisting: {private_dns_zones: {privatelink.openai.azure.com: /subscriptions/z}}", "is missing"},
 		"region named twice":     {"name: acmeai", "name: acmeai\nregions: [swedencentral, swedencentral]", "named twice"},
 		"a filter's severity":    {"name: acmeai", "name: acmeai\ncontent_filter: strict", "Low, Medium or High"},
 		"kind":                   {"name: acmeai", "name: acmeai\nkind: SpeechServices", "OpenAI or AIServices"},
 		"subscription by name":   {"name: acmeai", "name: acmeai\nsubscription: production", "GUID"},
+		"several on a volume":    {"name: acmeai", "name: acmeai\ngateway: {replicas: {max: 3}}", "add ledger: postgresql"},
+		"max below min":          {"name: acmeai", "name: acmeai\ngateway: {ledger: postgresql, replicas: {min: 3, max: 2}}", "max from min"},
+		"an unknown ledger":      {"name: acmeai", "name: acmeai\ngateway: {ledger: redis}", "volume or postgresql"},
+		"a server of no ledger":  {"name: acmeai", "name: acmeai\ngateway: {postgresql: {zone_redundant: true}}", "add ledger: postgresql"},
+		"backups for a year":     {"name: acmeai", "name: acmeai\ngateway: {ledger: postgresql, postgresql: {backup_days: 365}}", "7 to 35"},
+		"a group without its id": {"name: acmeai", "name: acmeai\ngateway: {ledger: postgresql, postgresql: {administrators: {Database people: databases}}}", "az ad group show"},
+		"limits with nobody":     {"name: acmeai", "name: acmeai\ngateway: {shared_limits: {single: true}}", "raise replicas.max"},
+		"an unknown failure":     {"name: acmeai", "name: acmeai\ngateway: {ledger: postgresql, replicas: {max: 2}, shared_limits: {on_failure: ignore}}", "refuse or alone"},
+		"portal and postgresql":  {"name: acmeai", "name: acmeai\ngateway: {ledger: postgresql}\nportal: {relays: ['r:443'], allow: [{member: m}], vault: v, gateway_ticket: g, outlet_ticket: o}", "leave ledger at volume"},
+		"a zone is not needed":   {"name: acmeai", "name: acmeai\ngateway: {ledger: postgresql}\nexisting: {private_dns_zones: {privatelink.file.core.windows.net: /subscriptions/z}}", "is not used"},
+		"collector by tag":       {"name: acmeai", "name: acmeai\naudit: {metrics: {collector: 'collector:latest'}}", "az acr import"},
+		"metrics of no audit":    {"name: acmeai", "name: acmeai\naudit: {off: true, metrics: {collector: 'c@" + someDigest + "'}}", "leave out off"},
+		"metrics, no way out":    {"name: acmeai", "name: acmeai\nnetwork: {egress: none}\naudit: {metrics: {collector: 'c@" + someDigest + "'}}", "egress nat or firewall"},
+		"metrics too often":      {"name: acmeai", "name: acmeai\naudit: {metrics: {collector: 'c@" + someDigest + "', interval: 1s}}", "10s to 5m"},
+		"chat of nobody":         {"name: acmeai", "name: acmeai\nchat: {configuration: 'discover: true'}", "there is nothing that people sign in to"},
+		"chat without words":     {"name: acmeai", "name: acmeai\naudience: api://acmeai\nchat: {configuration: hello}", "not YAML with keys"},
+		"chat with a secret":     {"name: acmeai", "name: acmeai\naudience: api://acmeai\nchat: {configuration: 'discover: true', secrets: {S: value}}", "https://VAULT.vault.azure.net/secrets/NAME"},
+		"chat's vault by name":   {"name: acmeai", "name: acmeai\naudience: api://acmeai\nchat: {configuration: 'discover: true', vault: v}", "it begins with /subscriptions/"},
 		"portal for nobody":      {"name: acmeai", "name: acmeai\nportal: {relays: ['r:443'], allow: [], vault: v, gateway_ticket: g, outlet_ticket: o}", "allow"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,11 +30,18 @@ func (d *Deployment) Plan(ctx context.Context) ([]Plan, error) {
 			image = repository + "@" + digest.String()
 		}
 	}
-	second, err := d.planWorkload(ctx, g, image)
+	second, chat, err := d.planWorkload(ctx, g, image)
 	if err != nil {
 		return nil, err
 	}
-	return []Plan{first, second}, nil
+	if !d.Settings.Register {
+		return []Plan{first, second}, nil
+	}
+	people, err := d.planSignIn(ctx, chat)
+	if err != nil {
+		return nil, err
+	}
+	return []Plan{first, people, second}, nil
 }
 
 func (d *Deployment) planGlobal(ctx context.Context) (g Global, made bool, p Plan, err error) {
@@ -50,14 +57,14 @@ func (d *Deployment) planGlobal(ctx context.Context) (g Global, made bool, p Pla
 	return g, made, p, err
 }
 
-func (d *Deployment) planWorkload(ctx context.Context, g Global, image string) (Plan, error) {
-	audiences, err := d.audiences(ctx)
+func (d *Deployment) planWorkload(ctx context.Context, g Global, image string) (Plan, *chatPlace, error) {
+	known, err := d.known(ctx)
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, nil, err
 	}
-	v, err := d.Settings.workloadVariables(g, image, audiences)
+	v, err := d.Settings.workloadVariables(g, image, known)
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, nil, err
 	}
 	var remote *State
 	if d.remembered() != nil {
@@ -65,10 +72,15 @@ func (d *Deployment) planWorkload(ctx context.Context, g Global, image string) (
 	}
 	t, err := d.open(ctx, workloadStack, v, remote, false)
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, nil, err
 	}
 	defer t.close()
-	return d.plan(ctx, t, workloadStack, true)
+	chat, err := d.chatPlace(ctx, t)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	p, err := d.plan(ctx, t, workloadStack, true)
+	return p, chat, err
 }
 
 // plan makes a plan file and reads it.
@@ -82,7 +94,7 @@ func (d *Deployment) plan(ctx context.Context, t *tool, stack string, judge bool
 	if err := os.Chmod(p.file, 0o600); err != nil {
 		return p, fault.New(fault.Internal, "the plan's file").Because(err)
 	}
-	shown, err := t.ShowPlanFile(ctx, p.file)
+	shown, err := t.shown(ctx, p.file)
 	if err != nil {
 		return p, t.said("reading the plan", err, nil)
 	}
@@ -129,11 +141,11 @@ func (d *Deployment) Apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.register(ctx); err != nil {
+	if err := d.register(ctx, nil); err != nil {
 		return err
 	}
 	d.Say("planning the workload")
-	p, err := d.planWorkload(ctx, g, image)
+	p, _, err := d.planWorkload(ctx, g, image)
 	if err != nil {
 		return err
 	}
@@ -147,7 +159,17 @@ func (d *Deployment) Apply(ctx context.Context) error {
 		return err
 	}
 	defer t.close()
-	return d.applyPlan(ctx, t, p)
+	if err := d.applyPlan(ctx, t, p); err != nil {
+		return err
+	}
+	chat, err := d.chatPlace(ctx, t)
+	if err != nil || chat == nil {
+		return err
+	}
+	if err := d.register(ctx, chat); err != nil {
+		return err
+	}
+	return d.sayUnfinished(ctx, chat)
 }
 
 func (d *Deployment) applyGlobal(ctx context.Context) (Global, error) {
@@ -199,6 +221,11 @@ func (d *Deployment) push(ctx context.Context, g Global) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if m := d.Settings.Audit.Metrics; m != nil {
+		if err := m.imported(ctx, g.RegistryServer, login, http.DefaultTransport); err != nil {
+			return "", err
+		}
+	}
 	d.Say("pushing it to " + g.RegistryServer)
 	return Push(ctx, img, g.RegistryServer, login, http.DefaultTransport)
 }
@@ -221,7 +248,7 @@ func (d *Deployment) Destroy(ctx context.Context) error {
 			d.Say(fmt.Sprintf("an earlier run was interrupted while it made %d resources: if one is left, run apply once more, and then destroy", len(begun)))
 		}
 		d.Say("destroying the workload")
-		v, err := d.Settings.workloadVariables(g, placeholder, nil)
+		v, err := d.Settings.workloadVariables(g, placeholder, directory{})
 		if err != nil {
 			return err
 		}

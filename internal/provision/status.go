@@ -16,9 +16,10 @@ type Status struct {
 	Resources    map[string]int `json:"resources"`         // in each stack's state
 	Planned      *time.Time     `json:"planned,omitempty"` // when the newest plan of the workload was made
 	Complete     bool           `json:"complete"`          // both stages have given their outputs
+	SignIn       *SignIn        `json:"sign_in,omitempty"` // nil: the estate has no application of its own
 }
 
-// Status reads both states. It plans nothing and changes nothing.
+// Status reads both states and the directory. It plans nothing and changes nothing.
 func (d *Deployment) Status(ctx context.Context) (Status, error) {
 	st := Status{Subscription: d.Settings.Subscription, State: d.remembered(), Resources: map[string]int{}}
 	if info, err := os.Stat(d.space.plan(workloadStack)); err == nil {
@@ -26,6 +27,7 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		st.Planned = &at
 	}
 	ended := 0
+	var chat *chatPlace
 	last := map[string]string{globalStack: "global", workloadStack: "gateway"} // outputs that wait for everything
 	for _, stack := range []string{globalStack, workloadStack} {
 		t, err := d.opened(ctx, stack)
@@ -35,10 +37,16 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		if t == nil {
 			continue
 		}
-		all, err := t.StatePull(ctx)
+		all, err := t.state(ctx)
 		if err != nil {
 			t.close()
 			return st, t.said("reading the state of "+stack, err, nil)
+		}
+		if stack == workloadStack {
+			if chat, err = d.chatPlace(ctx, t); err != nil {
+				t.close()
+				return st, err
+			}
 		}
 		var s struct {
 			Outputs   map[string]any `json:"outputs"`
@@ -63,6 +71,7 @@ func (d *Deployment) Status(ctx context.Context) (Status, error) {
 		}
 	}
 	st.Complete = ended == 2
+	st.SignIn = d.signIn(ctx, chat)
 	return st, nil
 }
 
@@ -78,7 +87,7 @@ func (d *Deployment) opened(ctx context.Context, stack string) (*tool, error) {
 	}
 	g := d.expected()
 	g.State = *remote
-	v, err := d.Settings.workloadVariables(g, placeholder, nil)
+	v, err := d.Settings.workloadVariables(g, placeholder, directory{})
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +104,7 @@ func (d *Deployment) Outputs(ctx context.Context) (map[string]json.RawMessage, e
 		return nil, fault.New(fault.NotFound, "nothing is deployed from here").At(d.Directory).Fix("run `ostiary deploy apply` first")
 	}
 	defer t.close()
-	out, err := t.Output(ctx)
+	out, err := t.outputs(ctx)
 	if err != nil {
 		return nil, t.said("reading the outputs", err, nil)
 	}

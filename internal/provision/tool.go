@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
+	tfjson "github.com/hashicorp/terraform-json"
 
 	"github.com/ostiary/ostiary/internal/fault"
 )
@@ -72,7 +73,8 @@ func newTool(path, dir, log string) (*tool, error) {
 
 func (t *tool) close() { _ = t.log.Close() }
 
-// checkVersion refuses a tool that is too old.
+// checkVersion refuses a tool that is too old. It gives the name and the version,
+// as "OpenTofu 1.12.6".
 func (t *tool) checkVersion(ctx context.Context) (string, error) {
 	v, _, err := t.Version(ctx, true)
 	if err != nil {
@@ -82,7 +84,51 @@ func (t *tool) checkVersion(ctx context.Context) (string, error) {
 		return "", fault.New(fault.Invalid, "the tool is version "+v.String()).At(t.ExecPath()).
 			Fix("install " + oldest + " or later, or name another with --tool")
 	}
-	return v.String(), nil
+	name := "Terraform"
+	if t.isTofu(ctx) {
+		name = "OpenTofu"
+	}
+	return name + " " + v.String(), nil
+}
+
+// isTofu says which of the two it is: only their text does, not their JSON.
+func (t *tool) isTofu(ctx context.Context) bool {
+	cmd := exec.CommandContext(ctx, t.ExecPath(), "version") // #nosec G204 -- the tool that was found
+	cmd.Dir = t.WorkingDir()
+	out, err := cmd.Output()
+	return err == nil && strings.Contains(string(out), "OpenTofu v")
+}
+
+// State, plan and outputs may hold what no log may: they are read past it.
+
+func (t *tool) state(ctx context.Context) (string, error) {
+	t.SetStdout(io.Discard)
+	defer t.SetStdout(t.log)
+	return t.StatePull(ctx)
+}
+
+func (t *tool) shown(ctx context.Context, plan string) (*tfjson.Plan, error) {
+	t.SetStdout(io.Discard)
+	defer t.SetStdout(t.log)
+	return t.ShowPlanFile(ctx, plan)
+}
+
+func (t *tool) outputs(ctx context.Context) (map[string]tfexec.OutputMeta, error) {
+	t.SetStdout(io.Discard)
+	defer t.SetStdout(t.log)
+	return t.Output(ctx)
+}
+
+// mayRead refuses to Terraform a state that OpenTofu wrote: it names providers of
+// a registry that Terraform would have to ask for another build of them. The
+// other way round OpenTofu takes the addresses over, which is documented.
+func (t *tool) mayRead(ctx context.Context) error {
+	state, err := t.state(ctx)
+	if err != nil || !strings.Contains(state, `[\"registry.opentofu.org/`) || t.isTofu(ctx) {
+		return nil //nolint:nilerr // what cannot be read is said by whoever needs it
+	}
+	return fault.New(fault.Invalid, "OpenTofu wrote this state, and the tool is Terraform").At(t.ExecPath()).
+		Fix("give --tool tofu; back to Terraform leads `terraform state replace-provider` in each stack, and is not tried here")
 }
 
 // said turns an error of the tool into one that says where the rest is.

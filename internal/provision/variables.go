@@ -47,14 +47,15 @@ func (s Settings) globalVariables() variables {
 	v.set("existing_resource_group_name", s.Existing.ResourceGroup, s.Existing.ResourceGroup != "")
 	v.set("log_analytics_workspace_id", s.Existing.LogAnalytics, s.Existing.LogAnalytics != "")
 	v.set("operators", s.Operators, len(s.Operators) > 0)
+	v.set("deployers", s.Deployers, len(s.Deployers) > 0)
 	v.set("tags", s.Tags, len(s.Tags) > 0)
 	v.set("purge", true, s.Purge)
 	return v
 }
 
 // workloadVariables are stage two's, after stage one, the image, and the
-// registration that gives the audiences.
-func (s Settings) workloadVariables(g Global, image string, audiences []string) (variables, error) {
+// registration that gives audiences and the chat's application.
+func (s Settings) workloadVariables(g Global, image string, known directory) (variables, error) {
 	workloads, err := yaml.MarshalWithOptions(s.Workloads, yaml.OmitEmpty())
 	if err != nil {
 		return nil, err
@@ -73,12 +74,14 @@ func (s Settings) workloadVariables(g Global, image string, audiences []string) 
 	v.set("dns_servers", n.DNSServers, len(n.DNSServers) > 0)
 	v.set("resolver", map[string]any{"forward": n.Forward}, n.Resolver)
 	v.set("peerings", n.Peerings, len(n.Peerings) > 0)
-	v.set("audiences", audiences, len(audiences) > 0)
+	v.set("audiences", known.audiences, len(known.audiences) > 0)
 	v.set("content_filter", s.Filter, s.Filter != "")
 	v.set("existing", s.Existing.variables(), s.Existing.VirtualNetwork != "" || len(s.Existing.Zones) > 0)
 	v["audit"] = s.Audit.variables()
+	gateway := s.Gateway.variables()
+	v.set("gateway", gateway, len(gateway) > 0)
 	v.set("portal", s.Portal.variables(), s.Portal != nil)
-	v.set("chat", s.Chat.variables(), s.Chat != nil)
+	v.set("chat", s.Chat.variables(known), s.Chat != nil)
 	v.set("tags", s.Tags, len(s.Tags) > 0)
 	v.set("purge", true, s.Purge)
 	return v, nil
@@ -96,10 +99,14 @@ func (s Settings) accounts() map[string]any {
 		deployments[m.As] = d
 	}
 	accounts := map[string]any{}
-	for _, region := range s.Regions {
-		accounts[region] = map[string]any{
+	for i, region := range s.Regions {
+		account := map[string]any{
 			"location": region, "subdomain": s.subdomain(region), "kind": s.Kind, "deployments": deployments,
 		}
+		if i > 0 {
+			account["priority"] = i // the order of the file: a map of Terraform's has none
+		}
+		accounts[region] = account
 	}
 	return accounts
 }
@@ -136,6 +143,9 @@ func (a Audit) variables() any {
 		}
 		v["readers"] = readers
 	}
+	if a.Metrics != nil {
+		v["collector"] = a.Metrics.variables()
+	}
 	return v
 }
 
@@ -154,15 +164,24 @@ func (p *Portal) variables() any {
 		}
 		allow = append(allow, rule)
 	}
-	return map[string]any{
+	v := map[string]any{
 		"relays": p.Relays, "service": p.Service, "allow": allow, "vault_id": p.Vault,
 		"gateway_ticket_secret": p.GatewayTicket, "outlet_ticket_secret": p.OutletTicket,
 	}
+	if p.VaultZone != "" {
+		v["vault_zone_id"] = p.VaultZone
+	}
+	return v
 }
 
-func (c *Chat) variables() any {
+func (c *Chat) variables(known directory) any {
 	if c == nil {
 		return nil
 	}
-	return map[string]any{"configuration": c.Configuration, "secrets": c.Secrets}
+	v := variables{"configuration": c.Configuration}
+	v.set("secrets", c.Secrets, len(c.Secrets) > 0)
+	v.set("vault_id", c.Vault, c.Vault != "")
+	v.set("client_id", known.chat, known.chat != "")
+	v.set("scope", known.scope, known.chat != "")
+	return v
 }

@@ -14,6 +14,14 @@ resource "azurerm_role_assignment" "pull" {
   principal_type       = "ServicePrincipal"
 }
 
+resource "azurerm_role_assignment" "secret" {
+  for_each             = var.vault_id == null ? {} : var.secrets
+  scope                = "${var.vault_id}/secrets/${split("/", each.value)[4]}"
+  role_definition_name = "Key Vault Secrets User"
+  principal_id         = azurerm_user_assigned_identity.this.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
 resource "azurerm_container_app" "this" {
   name                         = "${var.name}-${var.app_name}"
   resource_group_name          = var.resource_group_name
@@ -72,7 +80,11 @@ resource "azurerm_container_app" "this" {
       memory = "1Gi"
 
       dynamic "env" {
-        for_each = merge({ AZURE_CLIENT_ID = azurerm_user_assigned_identity.this.client_id }, var.environment)
+        for_each = merge(
+          { AZURE_CLIENT_ID = azurerm_user_assigned_identity.this.client_id },
+          length(var.files) == 0 ? {} : { OSTIARY_FILES_DIGEST = sha256(jsonencode(var.files)) }, # a changed secret alone starts nothing anew
+          var.environment,
+        )
         content {
           name  = env.key
           value = env.value
@@ -104,6 +116,13 @@ resource "azurerm_container_app" "this" {
           path = "/etc/ostiary"
         }
       }
+      dynamic "volume_mounts" {
+        for_each = var.scratch == null ? [] : ["scratch"]
+        content {
+          name = volume_mounts.value
+          path = var.scratch
+        }
+      }
     }
 
     dynamic "volume" {
@@ -113,7 +132,14 @@ resource "azurerm_container_app" "this" {
         storage_type = "Secret"
       }
     }
+    dynamic "volume" {
+      for_each = var.scratch == null ? [] : ["scratch"]
+      content {
+        name         = volume.value
+        storage_type = "EmptyDir"
+      }
+    }
   }
 
-  depends_on = [azurerm_role_assignment.pull]
+  depends_on = [azurerm_role_assignment.pull, azurerm_role_assignment.secret]
 }

@@ -78,10 +78,22 @@ variable "files" {
   }
 }
 
+variable "scratch" {
+  description = "Directory that the app may write to, for example \"/var/lib/app\". It is empty at every start of an instance. Null: none."
+  type        = string
+  default     = null
+}
+
 variable "secrets" {
   description = "Environment variables whose values are Key Vault secrets: by variable, the secret's id. The app's identity needs Key Vault Secrets User."
   type        = map(string)
   default     = {}
+}
+
+variable "vault_id" {
+  description = "Id of the Key Vault with the secrets: the app's identity gets Key Vault Secrets User on each of them. Null: it has the role already."
+  type        = string
+  default     = null
 }
 
 variable "sign_in" {

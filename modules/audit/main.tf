@@ -36,14 +36,20 @@ resource "azurerm_monitor_diagnostic_setting" "hub" {
   }
 }
 
-# Telemetry of the services; it holds no prompt and no answer.
+# Numbers of the gateway: no prompt, no answer, nobody's name. What it is sent
+# comes over Azure Monitor's public endpoint, and with a token of Entra alone:
+# a private link scope would lead every client of the network's zones, and not
+# ours alone, to this workspace.
 resource "azurerm_application_insights" "this" {
+  count                        = var.metrics ? 1 : 0
   name                         = "${var.name}-insights"
   resource_group_name          = var.resource_group_name
   location                     = var.location
   application_type             = "web"
   workspace_id                 = var.log_analytics_workspace_id
   local_authentication_enabled = false
+  internet_ingestion_enabled   = true
+  internet_query_enabled       = true # with a role on it
   ip_masking_enabled           = true
   tags                         = var.tags
 }

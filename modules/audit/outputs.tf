@@ -12,7 +12,9 @@ output "explorer_url" {
   value       = one(azurerm_kusto_cluster.this[*].uri)
 }
 
-output "application_insights_id" {
-  description = "Id of Application Insights."
-  value       = azurerm_application_insights.this.id
+# The connection string is no secret here: without local authentication the key
+# in it says which component is meant, and admits nobody.
+output "application_insights" {
+  description = "What module gateway needs to send metrics; null without them."
+  value       = var.metrics ? { id = azurerm_application_insights.this[0].id, connection_string = nonsensitive(azurerm_application_insights.this[0].connection_string) } : null
 }

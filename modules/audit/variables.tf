@@ -68,8 +68,14 @@ variable "tenant_id" {
   type        = string
 }
 
+variable "metrics" {
+  description = "Application Insights for the gateway's metrics, which module gateway's collector sends. It is reached over the internet, by Entra alone."
+  type        = bool
+  default     = false
+}
+
 variable "log_analytics_workspace_id" {
-  description = "Workspace that takes diagnostics and application telemetry."
+  description = "Workspace that takes diagnostics and metrics."
   type        = string
 }
 

@@ -17,10 +17,29 @@ locals {
     }
   }
 
+  # A replica of one CPU has 4 GiB of its own, and what lies there PostgreSQL has too.
+  remote = { for key, value in {
+    remote = {
+      postgres = {
+        url              = "env:OSTIARY_LEDGER_URL"
+        managed_identity = { client_id = azurerm_user_assigned_identity.this.client_id }
+      }
+    }
+    retention = { size = "2GiB" }
+  } : key => value if var.ledger == "postgresql" }
+
+  shared_limits = { for redis in azurerm_managed_redis.this : "shared_limits" => {
+    redis = {
+      address          = "${redis.hostname}:${redis.default_database[0].port}"
+      managed_identity = { client_id = azurerm_user_assigned_identity.this.client_id }
+    }
+    on_failure = var.shared_limits.on_failure
+  } }
+
   configuration = merge(local.outlet, {
     gateway = merge(var.portal == null ? {} : {
       members = { listen = "127.0.0.1:8444", directory = "/var/lib/ostiary/member-gateway" }
-      }, {
+      }, local.shared_limits, {
       listen  = "0.0.0.0:8443"
       ingress = true # the environment's ingress ends TLS, in the same host
       admin   = "0.0.0.0:9444"
@@ -32,10 +51,11 @@ locals {
         name             = name
         url              = account.endpoint
         region           = account.location
+        priority         = account.priority
         deployments      = account.deployments
         managed_identity = { client_id = azurerm_user_assigned_identity.this.client_id }
       }]
-      ledger = merge({ directory = "/var/lib/ostiary/ledger" }, var.event_hub == null ? {} : {
+      ledger = merge({ directory = "/var/lib/ostiary/ledger" }, local.remote, var.event_hub == null ? {} : {
         sinks = [{
           name = "event-hub"
           kafka = {

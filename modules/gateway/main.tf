@@ -60,12 +60,11 @@ resource "azurerm_container_app_environment" "this" {
   }
 }
 
-resource "azurerm_container_app_environment_storage" "this" {
-  name                         = "ostiary"
-  container_app_environment_id = azurerm_container_app_environment.this.id
-  nfs_server_url               = "${azurerm_storage_account.volume.name}.file.core.windows.net"
-  share_name                   = "/${azurerm_storage_account.volume.name}/${azurerm_storage_share.volume.name}"
-  access_mode                  = "ReadWrite"
+# Azure ends a revision when the next one is ready. A next one that cannot open
+# the ledger before, because a volume has one writer, would never be: there the
+# app is made anew.
+resource "terraform_data" "revision" {
+  input = var.ledger == "volume" ? sha256(jsonencode([var.image, local.configuration, local.collector])) : null
 }
 
 resource "azurerm_container_app" "this" {
@@ -93,6 +92,15 @@ resource "azurerm_container_app" "this" {
     value = yamlencode(local.configuration)
   }
 
+  # No secret either: collector.tf says what stands in it.
+  dynamic "secret" {
+    for_each = local.collector
+    content {
+      name  = "collector-yaml"
+      value = yamlencode(secret.value)
+    }
+  }
+
   dynamic "secret" {
     for_each = local.tickets
     content {
@@ -118,6 +126,14 @@ resource "azurerm_container_app" "this" {
     min_replicas                     = var.replicas.min
     max_replicas                     = var.replicas.max
     termination_grace_period_seconds = 120 # answers under way end first
+
+    dynamic "http_scale_rule" {
+      for_each = var.replicas.max > 1 ? ["calls"] : []
+      content {
+        name                = http_scale_rule.value
+        concurrent_requests = tostring(var.replicas.calls)
+      }
+    }
 
     # Each member makes its key on the volume and shows its ticket once; to
     # enrol again is harmless.
@@ -160,6 +176,25 @@ resource "azurerm_container_app" "this" {
       }
     }
 
+    dynamic "container" {
+      for_each = local.collector
+      content {
+        name   = "collector"
+        image  = "${var.registry_server}/${container.key}"
+        args   = ["--config=env:COLLECTOR"]
+        cpu    = 0.25
+        memory = "0.5Gi"
+        env {
+          name        = "COLLECTOR"
+          secret_name = "collector-yaml"
+        }
+        env {
+          name  = "GOMEMLIMIT"
+          value = "400MiB"
+        }
+      }
+    }
+
     container {
       name   = "gateway"
       image  = "${var.registry_server}/${var.image}"
@@ -170,6 +205,17 @@ resource "azurerm_container_app" "this" {
       env {
         name  = "AZURE_CLIENT_ID"
         value = azurerm_user_assigned_identity.this.client_id
+      }
+      env {
+        name  = "OSTIARY_CONFIGURATION_DIGEST" # a changed secret alone starts nothing anew
+        value = sha256(yamlencode(local.configuration))
+      }
+      dynamic "env" {
+        for_each = azurerm_postgresql_flexible_server.this
+        content {
+          name  = "OSTIARY_LEDGER_URL" # without a password: the identity's token is one
+          value = "postgres://${local.ledger_login}@${env.value.fqdn}:5432/${azurerm_postgresql_flexible_server_database.ledger[0].name}?sslmode=verify-full"
+        }
       }
 
       liveness_probe {
@@ -205,10 +251,14 @@ resource "azurerm_container_app" "this" {
     }
     volume {
       name         = "state"
-      storage_type = "NfsAzureFile"
-      storage_name = azurerm_container_app_environment_storage.this.name
+      storage_type = var.ledger == "volume" ? "NfsAzureFile" : "EmptyDir" # which ends with its replica
+      storage_name = one(azurerm_container_app_environment_storage.this[*].name)
     }
   }
 
-  depends_on = [azurerm_role_assignment.pull, azurerm_role_assignment.call, azurerm_role_assignment.ticket, azurerm_private_endpoint.this]
+  lifecycle {
+    replace_triggered_by = [terraform_data.revision]
+  }
+
+  depends_on = [azurerm_role_assignment.pull, azurerm_role_assignment.call, azurerm_role_assignment.ticket, azurerm_private_endpoint.vault, azurerm_private_endpoint.this, azurerm_postgresql_flexible_server_active_directory_administrator.this, azurerm_managed_redis_access_policy_assignment.gateway]
 }

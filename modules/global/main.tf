@@ -86,14 +86,35 @@ resource "azurerm_storage_container" "state" {
 }
 
 # Whoever deploys reads and writes state with an Entra login: there is no key.
+# These two are of who applied first; another login's run leaves them alone.
 resource "azurerm_role_assignment" "state" {
   scope                = azurerm_storage_account.state.id
   role_definition_name = "Storage Blob Data Contributor"
   principal_id         = data.azurerm_client_config.current.object_id
+  lifecycle {
+    ignore_changes = [principal_id]
+  }
 }
 
 resource "azurerm_role_assignment" "push" {
   scope                = azurerm_container_registry.this.id
   role_definition_name = "AcrPush"
   principal_id         = data.azurerm_client_config.current.object_id
+  lifecycle {
+    ignore_changes = [principal_id]
+  }
+}
+
+resource "azurerm_role_assignment" "deployer_state" {
+  for_each             = var.deployers
+  scope                = azurerm_storage_account.state.id
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = each.value
+}
+
+resource "azurerm_role_assignment" "deployer_push" {
+  for_each             = var.deployers
+  scope                = azurerm_container_registry.this.id
+  role_definition_name = "AcrPush"
+  principal_id         = each.value
 }

@@ -44,6 +44,16 @@ variable "operators" {
   }
 }
 
+variable "deployers" {
+  description = "Object ids of those who deploy beside whoever applies first, for example a pipeline's service principal: they read and write state and push images."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = alltrue([for id in var.deployers : can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", id))])
+    error_message = "Write object ids as Entra shows them, GUIDs in lower case: of a service principal that is not its application's."
+  }
+}
+
 variable "tags" {
   description = "Tags of every resource."
   type        = map(string)

@@ -5,6 +5,7 @@ output "accounts" {
       id          = local.account_ids[name]
       endpoint    = "https://${account.custom_subdomain_name}.openai.azure.com"
       location    = account.location
+      priority    = var.accounts[name].priority
       deployments = [for key, d in local.deployments : d.name if d.account == name]
       address     = azurerm_private_endpoint.this[name].private_service_connection[0].private_ip_address
     }

@@ -17,12 +17,14 @@ variable "accounts" {
     The accounts, by a short name of your choice. subdomain is unique in the
     world: https://SUBDOMAIN.openai.azure.com. capacity is in thousands of tokens
     a minute. endpoint_addresses are static private addresses: one for kind
-    OpenAI, three for AIServices; empty takes what the subnet gives.
+    OpenAI, three for AIServices; empty takes what the subnet gives. A gateway
+    calls the accounts with the lowest priority while one of them is well.
   EOT
   type = map(object({
     location           = string
     subdomain          = string
     kind               = optional(string, "OpenAI")
+    priority           = optional(number, 0)
     endpoint_addresses = optional(list(string), [])
     deployments = map(object({
       model    = string

@@ -30,6 +30,9 @@ resource "azurerm_role_assignment" "operator" {
   scope                = azurerm_key_vault.this.id
   role_definition_name = "Key Vault Secrets Officer"
   principal_id         = data.azurerm_client_config.current.object_id
+  lifecycle {
+    ignore_changes = [principal_id] # of who applied first; another login's run leaves it alone
+  }
 }
 
 resource "azurerm_private_dns_zone" "vault" {

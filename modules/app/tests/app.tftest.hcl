@@ -34,10 +34,38 @@ run "secrets_come_from_the_vault" {
   variables {
     own_sign_in = true
     secrets     = { CLIENT_SECRET = "https://v.vault.azure.net/secrets/client" }
+    vault_id    = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/v"
     files       = { ostiary-yaml = "chat: {}" }
   }
   assert {
     condition     = [for s in azurerm_container_app.this.secret : s.key_vault_secret_id if s.name == "client-secret"] == ["https://v.vault.azure.net/secrets/client"]
     error_message = "A secret is a reference to the vault."
+  }
+  assert {
+    condition     = endswith(azurerm_role_assignment.secret["CLIENT_SECRET"].scope, "/vaults/v/secrets/client")
+    error_message = "The identity may read this secret, and no other."
+  }
+}
+
+run "somewhere_to_write" {
+  variables {
+    own_sign_in = true
+    files       = { ostiary-yaml = "chat: {}" }
+    scratch     = "/var/lib/ostiary"
+  }
+  assert {
+    condition     = { for v in azurerm_container_app.this.template[0].volume : v.name => v.storage_type } == { configuration = "Secret", scratch = "EmptyDir" }
+    error_message = "The app writes to a directory of its instance, and its configuration is a secret."
+  }
+}
+
+run "changed_files_start_the_app_anew" {
+  variables {
+    own_sign_in = true
+    files       = { ostiary-yaml = "chat: {title: another}" }
+  }
+  assert {
+    condition     = [for e in azurerm_container_app.this.template[0].container[0].env : e.value if e.name == "OSTIARY_FILES_DIGEST"] == [sha256(jsonencode({ ostiary-yaml = "chat: {title: another}" }))]
+    error_message = "A revision has the digest of its files."
   }
 }

@@ -11,6 +11,9 @@ mock_provider "azurerm" {
   mock_resource "azurerm_kusto_database" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Kusto/clusters/calls/databases/calls" }
   }
+  mock_resource "azurerm_application_insights" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Insights/components/i", connection_string = "InstrumentationKey=00000000-0000-0000-0000-000000000030;IngestionEndpoint=https://swedencentral-0.in.applicationinsights.azure.com/" }
+  }
   mock_resource "azurerm_private_dns_zone" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Network/privateDnsZones/privatelink.servicebus.windows.net" }
   }
@@ -48,6 +51,27 @@ run "hub_alone" {
   assert {
     condition     = length(azurerm_kusto_cluster.this) == 0 && length(azurerm_private_endpoint.this) == 1
     error_message = "Without Data Explorer there is the hub alone."
+  }
+}
+
+run "no_metrics_unless_asked" {
+  assert {
+    condition     = length(azurerm_application_insights.this) == 0 && output.application_insights == null
+    error_message = "Without metrics there is no component that anybody could send to."
+  }
+}
+
+run "metrics_by_entra_alone" {
+  variables {
+    metrics = true
+  }
+  assert {
+    condition     = !azurerm_application_insights.this[0].local_authentication_enabled && azurerm_application_insights.this[0].workspace_id == var.log_analytics_workspace_id
+    error_message = "The component takes no key, and keeps what it gets in the workspace."
+  }
+  assert {
+    condition     = output.application_insights.id == azurerm_application_insights.this[0].id && startswith(output.application_insights.connection_string, "InstrumentationKey=")
+    error_message = "Module gateway is told where metrics go."
   }
 }
 

@@ -70,3 +70,43 @@ run "bad_operator" {
   }
   expect_failures = [var.operators]
 }
+
+run "pipelines_deploy_too" {
+  variables {
+    deployers = ["00000000-0000-0000-0000-000000000004"]
+  }
+  assert {
+    condition = alltrue([for role in [azurerm_role_assignment.deployer_state, azurerm_role_assignment.deployer_push] :
+      role["00000000-0000-0000-0000-000000000004"].principal_id == "00000000-0000-0000-0000-000000000004"
+    ])
+    error_message = "A pipeline's identity writes state and pushes images."
+  }
+  assert {
+    condition     = azurerm_role_assignment.state.principal_id == "00000000-0000-0000-0000-000000000002"
+    error_message = "Whoever applies first does so too."
+  }
+}
+
+# Another login's run, for example a pipeline's, takes nobody's role away.
+run "another_login" {
+  override_data {
+    target = data.azurerm_client_config.current
+    values = {
+      subscription_id = "00000000-0000-0000-0000-000000000001"
+      object_id       = "00000000-0000-0000-0000-000000000009"
+      tenant_id       = "00000000-0000-0000-0000-000000000003"
+    }
+  }
+  assert {
+    condition     = azurerm_role_assignment.state.principal_id == "00000000-0000-0000-0000-000000000002" && azurerm_role_assignment.push.principal_id == "00000000-0000-0000-0000-000000000002"
+    error_message = "The roles of who applied first stay."
+  }
+}
+
+run "bad_deployer" {
+  command = plan
+  variables {
+    deployers = ["acmeai-pipeline"]
+  }
+  expect_failures = [var.deployers]
+}

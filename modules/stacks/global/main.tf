@@ -8,6 +8,7 @@ module "global" {
   existing_resource_group_name = var.existing_resource_group_name
   log_analytics_workspace_id   = var.log_analytics_workspace_id
   operators                    = var.operators
+  deployers                    = var.deployers
   tags                         = var.tags
 }
 

@@ -26,6 +26,12 @@ variable "operators" {
   default     = null
 }
 
+variable "deployers" {
+  description = "Object ids of those who deploy beside whoever applies first."
+  type        = set(string)
+  default     = []
+}
+
 variable "tags" {
   description = "Tags of every resource."
   type        = map(string)

@@ -12,6 +12,11 @@ locals {
   workspace = var.global.log_analytics_workspace_id
   tenant    = data.azurerm_client_config.current.tenant_id
 
+  collector = try(var.audit.collector, null) == null ? null : merge(var.audit.collector, {
+    application_insights_id = module.audit[0].application_insights.id
+    connection_string       = module.audit[0].application_insights.connection_string
+  })
+
   network_id = local.existing ? var.existing.network.id : module.network[0].virtual_network_id
   subnet_ids = local.existing ? var.existing.network.subnet_ids : module.network[0].subnet_ids
   zones      = var.existing.private_dns_zone_ids
@@ -19,7 +24,10 @@ locals {
     for name in ["privatelink.openai.azure.com", "privatelink.cognitiveservices.azure.com", "privatelink.services.ai.azure.com"] : name => local.zones[name]
   }
   gateway_zones = local.zones == null ? null : {
-    for name in ["privatelink.azurecr.io", "privatelink.file.core.windows.net"] : name => local.zones[name]
+    for name in concat(
+      ["privatelink.azurecr.io", var.gateway.ledger == "postgresql" ? "privatelink.postgres.database.azure.com" : "privatelink.file.core.windows.net"],
+      var.gateway.shared_limits == null ? [] : ["privatelink.redis.azure.net"],
+    ) : name => local.zones[name]
   }
 }
 
@@ -69,6 +77,7 @@ module "audit" {
   virtual_network_id         = local.network_id
   data_explorer              = var.audit.data_explorer
   readers                    = var.audit.readers
+  metrics                    = var.audit.collector != null
   tenant_id                  = local.tenant
   log_analytics_workspace_id = local.workspace
   tags                       = var.tags
@@ -92,7 +101,12 @@ module "gateway" {
   audiences                  = var.audiences
   workloads                  = var.workloads
   event_hub                  = one(module.audit[*].event_hub)
+  collector                  = local.collector
   portal                     = var.portal
+  ledger                     = var.gateway.ledger
+  postgresql                 = var.gateway.postgresql
+  shared_limits              = var.gateway.shared_limits
+  replicas                   = var.gateway.replicas
   log_analytics_workspace_id = local.workspace
   tags                       = var.tags
 }
@@ -111,8 +125,10 @@ module "chat" {
   image               = var.image
   port                = 8080
   args                = ["chat", "--config", "/etc/ostiary/ostiary-yaml"]
-  files               = { ostiary-yaml = var.chat.configuration }
+  files               = { ostiary-yaml = local.chat_configuration }
+  scratch             = "/var/lib/ostiary"
   secrets             = var.chat.secrets
+  vault_id            = var.chat.vault_id
   own_sign_in         = true
   replicas            = { min = 1, max = 1 }
   tags                = var.tags

@@ -14,6 +14,6 @@ output "network" {
 }
 
 output "chat" {
-  description = "Where the chat is; null without one."
-  value       = one(module.chat[*].url)
+  description = "Where the chat is, and who it is to Entra; null without one."
+  value       = var.chat == null ? null : { url = local.chat_url, address = module.gateway.address, tenant_id = local.tenant, identity = module.chat[0].identity }
 }

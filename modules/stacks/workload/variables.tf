@@ -34,6 +34,7 @@ variable "accounts" {
     location           = string
     subdomain          = string
     kind               = optional(string, "OpenAI")
+    priority           = optional(number, 0)
     endpoint_addresses = optional(list(string), [])
     deployments = map(object({
       model    = string
@@ -123,6 +124,35 @@ variable "audit" {
       hot_days  = optional(number, 31)
     }))
     readers = optional(map(object({ id = string, type = optional(string, "Group") })), {})
+    collector = optional(object({
+      image            = string
+      interval_seconds = optional(number, 60)
+    }))
+  })
+  default = {}
+}
+
+variable "gateway" {
+  description = "How many gateways, where their ledgers are kept, and where they count limits together; module gateway says what stands in it."
+  type = object({
+    replicas = optional(object({
+      min   = optional(number, 1)
+      max   = optional(number, 1)
+      calls = optional(number, 50)
+    }), {})
+    ledger = optional(string, "volume")
+    postgresql = optional(object({
+      sku            = optional(string, "GP_Standard_D2ds_v5")
+      storage_mb     = optional(number, 65536)
+      backup_days    = optional(number, 14)
+      zone_redundant = optional(bool, false)
+      administrators = optional(map(object({ id = string, name = string, type = optional(string, "Group") })), {})
+    }), {})
+    shared_limits = optional(object({
+      sku               = optional(string, "Balanced_B0")
+      high_availability = optional(bool, true)
+      on_failure        = optional(string, "refuse")
+    }))
   })
   default = {}
 }
@@ -136,17 +166,29 @@ variable "portal" {
     vault_id              = string
     gateway_ticket_secret = string
     outlet_ticket_secret  = string
+    vault_zone_id         = optional(string)
   })
   default = null
 }
 
 variable "chat" {
-  description = "The chat: its configuration as YAML, and secrets by variable as ids of Key Vault. Null: none."
+  description = "The chat: its section of ostiary.yaml as YAML, of which listen, url and gateway may be left out; secrets by variable as ids of Key Vault, and the vault's id where the identity is to get the role. With client_id, of an Entra application that trusts the chat's identity, sign_in may be left out too; scope is what it asks of the gateway's API. Null: none."
   type = object({
     configuration = string
     secrets       = optional(map(string), {})
+    vault_id      = optional(string)
+    client_id     = optional(string)
+    scope         = optional(string)
   })
   default = null
+  validation {
+    condition     = var.chat == null ? true : can(keys(yamldecode(var.chat.configuration)))
+    error_message = "The chat's configuration is not YAML with keys: docs/chat.md shows one."
+  }
+  validation {
+    condition     = try(var.chat.client_id, null) == null || try(var.chat.scope, null) != null
+    error_message = "With client_id, give scope: the permission that the chat asks for at the gateway's API, for example \"api://acmeai/user_impersonation\"."
+  }
 }
 
 variable "tags" {
