@@ -6,9 +6,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 LINT     = $(BIN)/golangci-lint
+ACTIONS  = $(BIN)/actionlint
 FUZZTIME ?= 5s
 
-.PHONY: help build production demo test check lint bench torture fuzz provider test-azurerm clean
+.PHONY: help build production demo test check lint workflows bench torture fuzz provider tofu test-azurerm test-boot clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -27,7 +28,7 @@ demo: ## one question from one company to a private model in another, on loopbac
 	@$(BIN)/ostiary demo $(ARGS)
 
 test: ## run every test, with the race detector where a C compiler is found
-	@sh scripts/need.sh gcc node npm chromium kcat strace postgres curl ip docker-registry
+	@sh scripts/need.sh gcc node npm chromium kcat strace postgres redis-server curl ip docker-registry
 	@sh scripts/test.sh
 
 check: ## format, vet, lint, layers, demo --once: quick
@@ -38,6 +39,12 @@ lint: $(LINT) ## run golangci-lint alone
 
 $(LINT): tools/go.mod tools/go.sum
 	cd tools && GOFLAGS=-mod=mod $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+workflows: $(ACTIONS) ## check the workflow for users with actionlint
+	$(ACTIONS) examples/github/*.yml
+
+$(ACTIONS): tools/actionlint/go.mod tools/actionlint/go.sum
+	cd tools/actionlint && CGO_ENABLED=0 $(GO) build -o ../../$(ACTIONS) github.com/rhysd/actionlint/cmd/actionlint
 
 fuzz: ## fuzz every parser for FUZZTIME each (5s)
 	@FUZZTIME=$(FUZZTIME) sh scripts/fuzz.sh
@@ -52,8 +59,15 @@ torture: ## the long suites: minutes of fuzzing and fault injection
 provider: ## build the azurerm provider once, pinned, with the ordinary go command
 	@sh scripts/provider.sh
 
-test-azurerm: provider ## Terraform with the real azurerm provider against the emulator
-	$(GO) test -tags azurerm -count=1 -timeout 60m -parallel 4 ./tests/azurerm/...
+tofu: ## build OpenTofu once, pinned, with the ordinary go command
+	@sh scripts/tofu.sh
+
+test-azurerm: provider $(if $(TOFU),tofu) ## Terraform with the real azurerm provider against the emulator; TOFU=1 OpenTofu too
+	OSTIARY_TOFU=$(TOFU) $(GO) test -tags azurerm -count=1 -timeout 60m -parallel 4 ./tests/azurerm/...
+
+test-boot: provider ## the two companies' machines come up from their custom data; as root
+	@sh scripts/need.sh mmdebstrap nft systemd-nspawn ip
+	OSTIARY_TEST_MACHINE="$$(sh scripts/machine.sh)" $(GO) test -tags azurerm -count=1 -timeout 30m -v -run TestBoot ./tests/azurerm/
 
 clean: ## remove what was built
 	rm -rf $(BIN)

@@ -20,6 +20,7 @@ step tidy tidy
 step vet go vet ./...
 step vet-production go vet -tags production ./cmd/...
 step lint make --no-print-directory lint
+step workflows make --no-print-directory workflows
 step layers go test -run 'TestImports|TestBinaries' .
 step demo once
 [ -z "$failed" ] || { echo "FAILED:$failed"; exit 1; }

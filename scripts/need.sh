@@ -12,6 +12,8 @@ for c in $missing; do
 	case $c in
 	node) packages="$packages nodejs" ;;
 	ip) packages="$packages iproute2" ;;
+	nft) packages="$packages nftables" ;;
+	systemd-nspawn) packages="$packages systemd-container" ;;
 	postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages="$packages postgresql" ;;
 	*) packages="$packages $c" ;;
 	esac

@@ -104,10 +104,14 @@ func TestOwnStacks(t *testing.T) {
 			"location": "swedencentral", "subdomain": "own-main",
 			"deployments": map[string]any{"gpt-4o-mini": map[string]any{"model": "gpt-4o-mini", "version": "2024-07-18"}},
 		}},
-		"audit": map[string]any{"data_explorer": map[string]any{}},
+		"audit": map[string]any{
+			"data_explorer": map[string]any{},
+			"collector":     map[string]any{"image": "opentelemetry-collector-contrib@sha256:" + strings.Repeat("1", 64), "interval_seconds": 10},
+		},
 	})
 	r.apply()
 	r.unchanged()
+	t.Run("metrics arrive", func(t *testing.T) { metricsArrive(t, r) })
 	r.must("destroy", "-auto-approve", "-input=false", "-no-color")
 	r.dir = first
 	r.must("destroy", "-auto-approve", "-input=false", "-no-color")

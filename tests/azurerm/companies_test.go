@@ -5,17 +5,11 @@ package azurerm_test
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,46 +23,101 @@ import (
 // Two companies and a place to meet, each built by Terraform. Then the programs
 // that their machines would run stand at their places: relay, gateway, outlet
 // and inlet, the gateway with the configuration that the module wrote for it and
-// the identity that Azure gives it. The consumer's question is answered, and
-// nobody else's place, nor the consumer's own, reaches the model.
+// the identity that Azure gives it. Their tickets wait in the vaults, and each
+// is read from its own place with its own identity. The consumer's question is
+// answered, and nobody else's place, nor the consumer's own, reaches the model.
 func TestDeployTwoCompanies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if err := os.CopyFS(filepath.Join(w.dir, "modules"), os.DirFS("../../modules")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.CopyFS(filepath.Join(w.dir, "examples"), os.DirFS("../../examples")); err != nil {
-		t.Fatal(err)
-	}
-	key := sshKey(t)
-	node := `{"url":"https://example.com/ostiary-node","sha256":"` + strings.Repeat("0", 64) + `"}`
-	meeting := w.root("examples/two-companies/meeting", map[string]string{"ssh_public_key": key, "node": node})
-	meeting.apply()
-	relay, vault := meeting.output("relay"), meeting.output("vault")
-
-	fill := strings.NewReplacer("ssh-ed25519 AAAA…", key, "RELAY", relay, "VAULT_ID", meeting.output("vault_id"), "VAULT", vault)
-	w.write("estate.yaml", fill.Replace(example(t, "two-companies/owner")))
-	w.deploy(0, "apply", "--yes")
+	c := w.meets(`{"url":"https://example.com/ostiary-node","sha256":"`+strings.Repeat("0", 64)+`"}`, "authority.example.com:7443")
+	c.invite(w.authority())
+	c.owns()
 	w.built("acmeown", map[string]string{"acmeown-vnet/apps": "401", "acmeown-vnet/portal": "refused", "internet": "403"})
+	c.consumes()
 
-	vars, err := os.ReadFile("../../examples/two-companies/consumer/consumer.tfvars")
-	if err != nil {
-		t.Fatal(err)
-	}
-	consumer := w.root("modules/stacks/consumer", nil)
-	consumer.write("consumer.auto.tfvars", fill.Replace(string(vars)))
-	consumer.apply()
-
-	w.members(relay)
+	c.members()
 	w.question()
+	c.ticketsAreSafe()
 
 	host := strings.TrimPrefix(w.outputs().Accounts["swedencentral"].Endpoint, "https://")
 	w.asks("health-inlet", host, "403") // the public door, which is shut: no way leads to the owner's network
 	w.asks("meeting-relay", host, "403")
 
-	w.together(consumer.command("destroy", "-auto-approve", "-input=false", "-no-color"), w.command("destroy", "--yes"),
-		meeting.command("destroy", "-auto-approve", "-input=false", "-no-color"))
+	w.together(c.consumer.command("destroy", "-auto-approve", "-input=false", "-no-color"), w.command("destroy", "--yes"))
+	c.meeting.run("destroy", "-auto-approve", "-input=false", "-no-color") // last: the owner has an endpoint of its vault
 	w.nothingLeft()
+}
+
+// companies are the parts of examples/two-companies, in the order in which they
+// are made.
+type companies struct {
+	w                 *world
+	meeting, consumer *root
+	relay             string // its public address
+	vault, theirs     string // the vaults' names: of the place to meet, of the consumer
+	inlet             string // the ticket that the consumer was sent
+	fill              *strings.Replacer
+}
+
+// meets makes the place to meet. node is where machines take their binary from,
+// authority how members find it.
+func (w *world) meets(node, authority string) *companies {
+	w.t.Helper()
+	for _, tree := range []string{"modules", "examples"} {
+		if err := os.CopyFS(filepath.Join(w.dir, tree), os.DirFS(filepath.Join("../..", tree))); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	var from struct{ URL, SHA256 string }
+	if err := json.Unmarshal([]byte(node), &from); err != nil {
+		w.t.Fatal(err)
+	}
+	key := sshKey(w.t)
+	c := &companies{w: w, meeting: w.root("examples/two-companies/meeting", map[string]string{
+		"ssh_public_key": key, "node": node, "authority": authority, "operators": `["` + operator + `/32"]`,
+	})}
+	c.meeting.apply()
+	c.relay, c.vault = c.meeting.output("relay"), c.meeting.output("vault")
+	c.fill = strings.NewReplacer("ssh-ed25519 AAAA…", key, "OPERATOR", operator, "RELAY", c.relay, "VAULT_ID", c.meeting.output("vault_id"), "VAULT", c.vault,
+		"https://example.com/ostiary-node-linux-amd64", from.URL, strings.Repeat("0", 64), from.SHA256)
+	return c
+}
+
+// invite puts a ticket for each member where the member reads it, all but the
+// consumer's, whose vault is yet to be made.
+func (c *companies) invite(ticket func(args ...string) string) {
+	c.w.t.Helper()
+	c.w.deposit(c.vault, "relay-ticket", ticket("--role", "relay", "--name", "meeting"))
+	c.w.deposit(c.vault, "gateway-ticket", ticket("--role", "gateway", "--name", "acmeown"))
+	c.w.deposit(c.vault, "outlet-ticket", ticket("--role", "outlet", "--name", "acmeown", "--service", "openai"))
+	c.inlet = ticket("--role", "inlet", "--name", "health", "--service", "openai")
+}
+
+// owns makes what the company with the model has.
+func (c *companies) owns() {
+	c.w.t.Helper()
+	c.w.write("estate.yaml", c.fill.Replace(example(c.w.t, "two-companies/owner")))
+	c.w.deploy(0, "apply", "--yes")
+}
+
+// consumes makes what the company that asks has.
+func (c *companies) consumes() {
+	c.w.t.Helper()
+	vars, err := os.ReadFile("../../examples/two-companies/consumer/consumer.tfvars")
+	if err != nil {
+		c.w.t.Fatal(err)
+	}
+	c.consumer = c.w.root("modules/stacks/consumer", nil)
+	c.consumer.write("consumer.auto.tfvars", c.fill.Replace(string(vars)))
+	c.consumer.apply()
+	var made struct {
+		VaultName string `json:"vault_name"`
+	}
+	if err := json.Unmarshal([]byte(c.consumer.run("output", "-json", "-no-color", "consumer")), &made); err != nil {
+		c.w.t.Fatal(err)
+	}
+	c.theirs = made.VaultName
+	c.w.deposit(c.theirs, "inlet-ticket", c.inlet)
 }
 
 // root is a Terraform root that is applied as the owner of the subscription.
@@ -127,50 +176,56 @@ func (r *root) output(name string) string {
 	return strings.TrimSpace(r.run("output", "-raw", "-no-color", name))
 }
 
-// members founds the project and starts every member at its place.
-func (w *world) members(relay string) {
+// authority founds the project on loopback, and gives what makes tickets.
+func (w *world) authority() func(args ...string) string {
 	w.t.Helper()
-	authority, inside, plain, admin := free(w.t), free(w.t), free(w.t), free(w.t)
-	w.write("authority.yaml", fmt.Sprintf("authority: {project: meeting, directory: authority, listen: %q, address: %q}\n", authority, authority))
+	at := free(w.t)
+	w.write("authority.yaml", fmt.Sprintf("authority: {project: meeting, directory: authority, listen: %q, address: %q}\n", at, at))
 	w.start("authority serves", "authority", "--config", "authority.yaml")
-	enroll := func(role, name, dir string, more ...string) {
-		args := append([]string{"portal", "ticket", "create", "--config", "authority.yaml", "--role", role, "--name", name}, more...)
-		for _, step := range [][]string{args, {"portal", "enroll", "--dir", dir, "--ticket", dir + ".ticket"}} {
-			c := exec.Command(w.binary, step...)
-			c.Env, c.Dir = w.env, w.dir
-			out, err := c.Output()
-			if err != nil {
-				w.t.Fatalf("%v: %v %s", step, err, out)
-			}
-			if step[1] == "ticket" {
-				w.write(dir+".ticket", string(out))
-			}
-		}
+	return func(args ...string) string {
+		return w.ostiary(append([]string{"portal", "ticket", "create", "--config", "authority.yaml", "--expires-in", "60m"}, args...)...)
 	}
-	enroll("relay", "meeting", "relay")
-	enroll("gateway", "acmeown", "member-gateway")
-	enroll("outlet", "acmeown", "member-outlet", "--service", "openai")
-	enroll("inlet", "health", "inlet", "--service", "openai")
+}
+
+// ostiary runs a command that must end well, and gives what it prints.
+func (w *world) ostiary(args ...string) string {
+	w.t.Helper()
+	c := exec.Command(w.binary, args...)
+	c.Env, c.Dir = w.env, w.dir
+	out, err := c.Output()
+	if err != nil {
+		w.t.Fatalf("%v: %v %s", args, err, out)
+	}
+	return string(out)
+}
+
+// members enrols every member with the ticket that its place finds in its
+// vault, and starts it there.
+func (c *companies) members() {
+	w := c.w
+	w.t.Helper()
+	inside, plain, admin := free(w.t), free(w.t), free(w.t)
+	enroll := func(place, vault, secret, dir string) {
+		w.write(dir+".ticket", w.redeemed(place, "https://"+vault+".vault.azure.net/secrets/"+secret))
+		w.ostiary("portal", "enroll", "--dir", dir, "--ticket", dir+".ticket")
+	}
+	enroll("meeting-relay", c.vault, "relay-ticket", "relay")
+	enroll("acmeown-gateway", c.vault, "gateway-ticket", "member-gateway")
+	enroll("acmeown-gateway", c.vault, "outlet-ticket", "member-outlet")
+	enroll("health-inlet", c.theirs, "inlet-ticket", "inlet")
 
 	listen := free(w.t)
 	w.write("relay.yaml", fmt.Sprintf("relay: {directory: relay, listen: %q}\n", listen))
 	w.stand("relay serves", "meeting-relay", "443="+listen, "relay", "--config", "relay.yaml")
 
-	// The module's own words, but for the volume, the ports of this machine, and
-	// the way to the relay, which leads through the emulated network.
-	w.configured("acmeown")
-	text, err := os.ReadFile(filepath.Join(w.dir, "gateway.yaml"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.write("password", "-")
-	leg := func(place string) string {
-		return fmt.Sprintf("leg: {proxy: {address: %q, user: %q, password: \"file:password\"}}", w.places(), place)
-	}
-	account := w.outputs().Accounts["swedencentral"].Endpoint
-	own := strings.NewReplacer(account, w.bridge(account, "acmeown-gateway"), "/var/lib/ostiary/", w.dir+"/", "127.0.0.1:8444", inside, "0.0.0.0:8443", plain, "0.0.0.0:9444", admin,
-		`"outlet":`+"\n", `"outlet":`+"\n  "+leg("acmeown-gateway")+"\n").Replace(string(text))
-	w.write("gateway.yaml", own)
+	w.gateway("acmeown", func(gateway, all map[string]any) {
+		gateway["listen"], gateway["admin"] = plain, admin
+		gateway["ledger"] = map[string]any{"directory": filepath.Join(w.dir, "ledger")}
+		gateway["members"] = map[string]any{"listen": inside, "directory": filepath.Join(w.dir, "member-gateway")}
+		outlet := all["outlet"].(map[string]any)
+		outlet["directory"], outlet["target"] = filepath.Join(w.dir, "member-outlet"), inside
+		outlet["leg"] = map[string]any{"proxy": w.proxied("acmeown-gateway")}
+	})
 	w.stand("gateway serves", "acmeown-gateway", "8443="+plain, "gateway", "--config", "gateway.yaml")
 	w.stand("outlet serves", "acmeown-gateway", "", "outlet", "--config", "gateway.yaml")
 
@@ -183,36 +238,26 @@ func (w *world) members(relay string) {
   service: openai
   outlet: spiffe://meeting/outlet/acmeown
   gateway: spiffe://meeting/gateway/acmeown
-  %s
-`, asks, relay, leg("health-inlet")))
+  leg: {proxy: {address: %q, user: health-inlet, password: "file:password"}}
+`, asks, c.relay, w.places()))
 	w.stand("inlet serves", "health-inlet", "", "inlet", "--config", "inlet.yaml")
 }
 
-// bridge is an address on loopback from which requests go to a host of the
-// emulated network, as from a place there: a gateway follows no proxy of its
-// environment.
-func (w *world) bridge(target, place string) string {
-	w.t.Helper()
-	to, err := url.Parse(target)
-	if err != nil {
-		w.t.Fatal(err)
+// ticketsAreSafe demands that a machine reads its own ticket alone, and that
+// nobody reads one from elsewhere.
+func (c *companies) ticketsAreSafe() {
+	c.w.t.Helper()
+	secrets := "https://" + c.vault + ".vault.azure.net/secrets/"
+	for _, no := range []struct{ place, secret, status, why string }{
+		{"meeting-relay", secrets + "gateway-ticket", "403", "ForbiddenByRbac"},
+		{"acmeown-gateway", secrets + "relay-ticket", "403", "ForbiddenByRbac"},
+		{"health-inlet", secrets + "relay-ticket", "000", ""}, // its own zone of that name does not know the other's vault
+		{"internet", secrets + "relay-ticket", "401", ""},
+	} {
+		if body, status := c.w.asMachine(no.place, no.secret); status != no.status || !strings.Contains(body, no.why) {
+			c.w.t.Errorf("%s reads %s: %s %s", no.place, no.secret, status, body)
+		}
 	}
-	pem, err := os.ReadFile(filepath.Join(w.state, "ca.pem"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	server := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		Transport: &http.Transport{
-			Proxy:           http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword(place, "-"), Host: w.places()}),
-			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		},
-		FlushInterval: -1,
-	})
-	w.t.Cleanup(server.Close)
-	return server.URL
 }
 
 // stand runs ostiary at a place until the test ends.

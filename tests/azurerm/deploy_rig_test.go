@@ -56,8 +56,9 @@ type world struct {
 	wide   []string // flags of every deploy command
 }
 
-// newWorld starts `ostiary emulate` with an empty subscription.
-func newWorld(t *testing.T) *world {
+// newWorld starts `ostiary emulate` with an empty subscription; settings are
+// further members of the section emulator, as flow YAML.
+func newWorld(t *testing.T, settings ...string) *world {
 	t.Helper()
 	tools := mirror(t)
 	binary, err := program()
@@ -67,7 +68,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, binary: binary, state: t.TempDir(), dir: t.TempDir()}
 	rc := filepath.Join(w.dir, "terraformrc")
 	w.write("terraformrc", fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", tools))
-	w.write("emulator.yaml", fmt.Sprintf("emulator: {listen_public: '127.0.0.1:0', listen_private: '127.0.0.1:0', listen_issuer: '127.0.0.1:0', state: %q, network: {listen: '127.0.0.1:0', listen_page: '127.0.0.1:0'}}\n", w.state))
+	w.write("emulator.yaml", fmt.Sprintf("emulator: {listen_public: '127.0.0.1:0', listen_private: '127.0.0.1:0', listen_issuer: '127.0.0.1:0', state: %q, network: {listen: '127.0.0.1:0', listen_page: '127.0.0.1:0'}%s}\n", w.state, strings.Join(append([]string{""}, settings...), ", ")))
 	w.env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1")
 	w.start("places (proxy user = place)", "emulate", "--config", filepath.Join(w.dir, "emulator.yaml"))
 	return w
@@ -105,9 +106,16 @@ func (o *output) String() string {
 // start runs ostiary until the test ends, and waits until it says a word.
 func (w *world) start(until string, args ...string) *output {
 	w.t.Helper()
-	said := &output{}
 	c := exec.Command(w.binary, args...)
-	c.Env, c.Dir, c.Stdout, c.Stderr = w.env, w.dir, said, said
+	c.Env, c.Dir = w.env, w.dir
+	return w.startCommand(until, c)
+}
+
+// startCommand runs a command until the test ends, and waits as start does.
+func (w *world) startCommand(until string, c *exec.Cmd) *output {
+	w.t.Helper()
+	said := &output{}
+	c.Stdout, c.Stderr = said, said
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -121,7 +129,7 @@ func (w *world) start(until string, args ...string) *output {
 			c.Process.Kill()
 		}
 		if w.t.Failed() {
-			w.t.Logf("%v said:\n%s", args, tail(said.String()))
+			w.t.Logf("%v said:\n%s", c.Args, tail(said.String()))
 		}
 	})
 	w.waitFor(said, until, ended)

@@ -187,7 +187,9 @@ func (w *world) configured(name string) {
 	for _, s := range secrets.Value {
 		if s.Name == "ostiary-yaml" {
 			w.write("gateway.yaml", s.Value)
-			if code, out := w.run(exec.Command(w.binary, "config", "check", filepath.Join(w.dir, "gateway.yaml"))); code != 0 {
+			c := exec.Command(w.binary, "config", "check", filepath.Join(w.dir, "gateway.yaml"))
+			c.Env = append(os.Environ(), w.environment(name)...)
+			if code, out := w.run(c); code != 0 {
 				w.t.Errorf("the gateway would not start: %s", out)
 			}
 			return
@@ -240,12 +242,13 @@ func (w *world) evidence() {
 	}
 }
 
-// Two accounts, each with its endpoint in the one network. The gateway's API is
-// registered, and everything goes again, names included.
+// Two accounts, each with its endpoint in the one network, and several gateways
+// with a database and a Redis. The gateway's API is registered, and everything
+// goes again, names included.
 func TestDeployTwoRegions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.write("estate.yaml", example(t, "two-regions")+"audience: api://acmeduo\nregister: true\npurge: true\n")
+	w.write("estate.yaml", example(t, "two-regions")+w.caller()+"audience: api://acmeduo\nregister: true\npurge: true\n")
 	w.obstructed()
 	w.deploy(0, "apply", "--yes")
 	w.built("acmeduo", map[string]string{"acmeduo-vnet/apps": "401", "acmeduo-vnet/portal": "refused", "internet": "403"})
@@ -257,6 +260,9 @@ func TestDeployTwoRegions(t *testing.T) {
 	if err != nil || !regexp.MustCompile(`"api://acmeduo"\n\s*- "[0-9a-f-]{36}"`).Match(text) {
 		t.Errorf("the gateway does not take tokens of its own application: %v\n%s", err, text)
 	}
+	w.severalGateways("acmeduo")
+	w.closesAgain("acmeduo")
+	w.failsOver()
 	w.deploy(0, "destroy", "--yes")
 	w.nothingLeft()
 	w.deploy(0, "plan") // no name is kept: the accounts were purged

@@ -91,15 +91,15 @@ func (r *rig) use(tree, dir string) {
 	r.must("init", "-input=false", "-no-color")
 }
 
-// serve puts h behind TLS, for this address and for vaults' names.
-func serve(t *testing.T, h http.Handler) (*httptest.Server, string) {
+// serve puts h behind TLS, for this address, for vaults' names and for others.
+func serve(t *testing.T, h http.Handler, names ...string) (*httptest.Server, string) {
 	t.Helper()
 	dir := t.TempDir()
 	ca, err := pki.LoadOrCreateCA(dir, "rehearsal")
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := ca.ServerCertificate("127.0.0.1", "*.vault.azure.net")
+	certificate, err := ca.ServerCertificate(append(names, "127.0.0.1", "*.vault.azure.net")...)
 	if err != nil {
 		t.Fatal(err)
 	}

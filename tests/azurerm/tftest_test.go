@@ -17,6 +17,16 @@ import (
 // answers.
 func TestModuleTests(t *testing.T) {
 	t.Parallel()
+	moduleTests(t, "terraform")
+}
+
+// So they do with OpenTofu.
+func TestModuleTestsWithOpenTofu(t *testing.T) {
+	t.Parallel()
+	moduleTests(t, tofu(t))
+}
+
+func moduleTests(t *testing.T, tool string) {
 	files, err := filepath.Glob("../../modules/*/tests/*.tftest.hcl")
 	if err != nil || len(files) < 8 {
 		t.Fatalf("only %d modules have tests: %v", len(files), err)
@@ -35,11 +45,11 @@ func TestModuleTests(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			for _, args := range [][]string{{"init", "-input=false", "-no-color"}, {"test", "-no-color"}} {
-				c := exec.CommandContext(ctx, "terraform", args...)
+				c := exec.CommandContext(ctx, tool, args...)
 				c.Dir, c.Env = filepath.Join(dir, module), append(os.Environ(), "TF_CLI_CONFIG_FILE="+rc, "CHECKPOINT_DISABLE=1")
 				out, err := c.CombinedOutput()
 				if err != nil {
-					t.Fatalf("terraform %s: %v\n%s", args[0], err, tail(string(out)))
+					t.Fatalf("%s %s: %v\n%s", tool, args[0], err, tail(string(out)))
 				}
 				if args[0] == "test" {
 					t.Log(strings.TrimSpace(string(out[strings.LastIndex(strings.TrimSpace(string(out)), "\n")+1:])))

@@ -26,6 +26,12 @@ variable "ssh_public_key" {
   type        = string
 }
 
+variable "authority" {
+  description = "Where members find the authority, host:port; let that name lead to the output authority."
+  type        = string
+  default     = "authority.example.com:7443"
+}
+
 variable "operators" {
   description = "Public IPv4 prefixes from which tickets are put into the vault."
   type        = list(string)
@@ -74,7 +80,7 @@ module "portal" {
       role          = "authority"
       subnet_id     = azurerm_subnet.this["hosts"].id
       public        = true
-      configuration = yamlencode({ project = "meeting", listen = "0.0.0.0:7443", address = "authority.example.com:7443" })
+      configuration = yamlencode({ project = "meeting", listen = "0.0.0.0:7443", address = var.authority })
     }
     relay = {
       role          = "relay"
@@ -84,6 +90,11 @@ module "portal" {
       configuration = yamlencode({ listen = "0.0.0.0:443" })
     }
   }
+}
+
+output "authority" {
+  description = "Public address of the authority."
+  value       = module.portal.hosts["authority"].public
 }
 
 output "relay" {

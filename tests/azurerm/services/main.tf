@@ -513,3 +513,63 @@ resource "azurerm_resource_group_template_deployment" "sign_in" {
     }]
   })
 }
+
+# --- without passwords and keys
+
+resource "azurerm_postgresql_flexible_server" "entra" {
+  name                          = "psql-entra"
+  location                      = azurerm_resource_group.this.location
+  resource_group_name           = azurerm_resource_group.this.name
+  version                       = "17"
+  sku_name                      = "GP_Standard_D2ds_v5"
+  storage_mb                    = 32768
+  public_network_access_enabled = var.second
+
+  authentication {
+    active_directory_auth_enabled = true
+    password_auth_enabled         = false
+    tenant_id                     = azurerm_user_assigned_identity.database.tenant_id
+  }
+
+  high_availability {
+    mode = "ZoneRedundant"
+  }
+
+  lifecycle {
+    ignore_changes = [zone, high_availability[0].standby_availability_zone]
+  }
+}
+
+resource "azurerm_user_assigned_identity" "database" {
+  name                = "id-database"
+  location            = azurerm_resource_group.this.location
+  resource_group_name = azurerm_resource_group.this.name
+}
+
+resource "azurerm_postgresql_flexible_server_active_directory_administrator" "this" {
+  server_name         = azurerm_postgresql_flexible_server.entra.name
+  resource_group_name = azurerm_resource_group.this.name
+  tenant_id           = azurerm_user_assigned_identity.database.tenant_id
+  object_id           = azurerm_user_assigned_identity.database.principal_id
+  principal_name      = azurerm_user_assigned_identity.database.name
+  principal_type      = "ServicePrincipal"
+}
+
+resource "azurerm_managed_redis" "this" {
+  name                  = "redis-managed"
+  location              = azurerm_resource_group.this.location
+  resource_group_name   = azurerm_resource_group.this.name
+  sku_name              = var.second ? "Balanced_B1" : "Balanced_B0"
+  public_network_access = var.second ? "Enabled" : "Disabled"
+
+  default_database {
+    access_keys_authentication_enabled = var.second
+    clustering_policy                  = "NoCluster"
+    eviction_policy                    = var.second ? "VolatileTTL" : "NoEviction"
+  }
+}
+
+resource "azurerm_managed_redis_access_policy_assignment" "this" {
+  managed_redis_id = azurerm_managed_redis.this.id
+  object_id        = azurerm_user_assigned_identity.database.principal_id
+}
