@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,7 +37,7 @@ func cognitiveKinds() []kind {
 	}
 }
 
-var subdomainPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}[A-Za-z0-9]$`)
+var subdomainPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}[A-Za-z0-9]$`) })
 
 // domains are the names of an account by its kind; the first one is in its
 // endpoint. azure-facts: "DNS and TLS".
@@ -119,7 +120,7 @@ func (w *writing) subdomain() *refusal {
 	if sub == "" {
 		return nil
 	}
-	if !subdomainPattern.MatchString(sub) {
+	if !subdomainPattern().MatchString(sub) {
 		return badRequest("InvalidCustomSubDomainName", "The custom subdomain name '%s' is invalid.", clip(sub))
 	}
 	if !w.s.subdomainFree(sub, w.id) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const registryType = "Microsoft.ContainerRegistry/registries"
@@ -29,11 +30,11 @@ func registryKinds() []kind {
 	}
 }
 
-var registryName = regexp.MustCompile(`^[A-Za-z0-9]{5,50}$`)
+var registryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9]{5,50}$`) })
 
 func checkRegistry(w *writing) *refusal {
 	name, sku := last(w.id), text(w.doc, "sku.name")
-	if !registryName.MatchString(name) {
+	if !registryName().MatchString(name) {
 		return badRequest("InvalidResourceName", "The registry name '%s' is invalid: it must have 5 to 50 letters and digits.", clip(name))
 	}
 	if no := w.nameFree(registryType, "AlreadyInUse", "The registry DNS name "+strings.ToLower(name)+".azurecr.io is already in use. You can check if the name is already claimed using the API checkNameAvailability: %s."); no != nil {

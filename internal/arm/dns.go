@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const (
@@ -34,11 +35,13 @@ func dnsKinds() []kind {
 	return all
 }
 
-var zonePattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
+var zonePattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
+})
 
 func checkZone(w *writing) *refusal {
 	name := last(w.id)
-	if !zonePattern.MatchString(name) || len(name) > 253 {
+	if !zonePattern().MatchString(name) || len(name) > 253 {
 		return badRequest("BadRequest", "The domain name '%s' is invalid. The provided zone name is not a valid domain name.", clip(name))
 	}
 	initial(w.doc, "location", "global")
@@ -153,10 +156,12 @@ func checkRecords(typ, property string) func(*writing) *refusal {
 	}
 }
 
-var labelPattern = regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}$`)
+var labelPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}$`)
+})
 
 func recordName(name string) bool {
-	return name == "@" || name == "*" || len(name) < 254 && labelPattern.MatchString(name)
+	return name == "@" || name == "*" || len(name) < 254 && labelPattern().MatchString(name)
 }
 
 func checkAddresses(w *writing, typ string, p doc) *refusal {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const namespaceType = "Microsoft.EventHub/namespaces"
@@ -39,10 +40,10 @@ func eventKinds() []kind {
 	}
 }
 
-var eventName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$`)
+var eventName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$`) })
 
 func checkEventNamespace(w *writing) *refusal {
-	if !eventName.MatchString(last(w.id)) {
+	if !eventName().MatchString(last(w.id)) {
 		return badRequest("BadRequest", "The namespace name '%s' is invalid.", clip(last(w.id)))
 	}
 	initial(w.doc, "sku.tier", text(w.doc, "sku.name"))

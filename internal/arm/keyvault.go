@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,7 +24,7 @@ func vaultKinds() []kind {
 	}
 }
 
-var vaultName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$`)
+var vaultName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]$`) })
 
 func (s *Server) deletedVault(name, region string) string {
 	return "/subscriptions/" + s.cfg.Subscription + "/providers/Microsoft.KeyVault/locations/" + region + "/deletedVaults/" + name
@@ -31,7 +32,7 @@ func (s *Server) deletedVault(name, region string) string {
 
 func checkVault(w *writing) *refusal {
 	name := last(w.id)
-	if !vaultName.MatchString(name) || strings.Contains(name, "--") {
+	if !vaultName().MatchString(name) || strings.Contains(name, "--") {
 		return badRequest("VaultNameNotValid", "The vault name '%s' is invalid. A vault's name must be between 3-24 alphanumeric characters. The name must begin with a letter, end with a letter or digit, and not contain consecutive hyphens.", clip(name))
 	}
 	const taken = "The vault name '%s' is already in use. Vault names are globally unique so it is possible that the name is already taken. If you are sure that the vault name was not taken then it is possible that a vault with the same name was recently deleted but not purged after being placed in a recoverable state."

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const managedRedisType = "Microsoft.Cache/redisEnterprise"
@@ -33,11 +34,11 @@ func managedRedisKinds() []kind {
 }
 
 // Two hyphens in a row are refused too, which the pattern cannot say.
-var managedRedisName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{1,61}[A-Za-z0-9]$`)
+var managedRedisName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{1,61}[A-Za-z0-9]$`) })
 
 func checkManagedRedis(w *writing) *refusal {
 	name := last(w.id)
-	if !managedRedisName.MatchString(name) || strings.Contains(name, "--") {
+	if !managedRedisName().MatchString(name) || strings.Contains(name, "--") {
 		return badRequest("InvalidParameter", "The cluster name '%s' is invalid: it has 3 to 63 letters, digits and single hyphens between them.", clip(name))
 	}
 	if no := w.nameFree(managedRedisType, "NameNotAvailable", "An error occurred when trying to reserve the DNS name for the cache. The name '%s' is not available."); no != nil {

@@ -71,7 +71,7 @@ func (w *writing) interfaceName() *refusal {
 	if name == "" {
 		return nil
 	}
-	if !namePattern.MatchString(name) {
+	if !namePattern().MatchString(name) {
 		return badRequest("InvalidResourceName", "Resource name %s is invalid.", clip(name))
 	}
 	nic := w.s.records[fold(groupOf(w.id)+"/providers/"+nicType+"/"+name)]

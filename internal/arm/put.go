@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 )
 
-var namePattern = regexp.MustCompile(`^[^<>%&\\?/*:"|\x00-\x1f\x7f]{1,260}$`)
+// Patterns with long repetitions are compiled when they are first needed: each
+// takes some 100 KiB, and every service carries this package.
+var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^<>%&\\?/*:"|\x00-\x1f\x7f]{1,260}$`) })
 
 // put writes one resource and, where its document embeds others, those too.
 func (s *Server) put(a address, d doc, by Caller) (*record, *refusal) {
@@ -84,7 +87,7 @@ func (s *Server) place(a address, old *record) (string, string, *refusal) {
 		return "/subscriptions/" + s.cfg.Subscription + "/resourceGroups/" + a.group, groupType, nil
 	}
 	wildcard := strings.HasPrefix(a.name(), "*") && strings.Contains(fold(a.typ()), "dnszones/") // checkRecords judges it
-	if !namePattern.MatchString(a.name()) && !wildcard {
+	if !namePattern().MatchString(a.name()) && !wildcard {
 		return "", "", badRequest("InvalidResourceName", "Resource name %s is invalid.", clip(a.name()))
 	}
 	k := s.kind(a.typ())

@@ -106,7 +106,7 @@ func checkRuleset(w *writing) *refusal {
 
 func checkForwarding(w *writing) *refusal {
 	domain := text(w.doc, "properties.domainName")
-	if !strings.HasSuffix(domain, ".") || domain != "." && !zonePattern.MatchString(strings.TrimSuffix(domain, ".")) {
+	if !strings.HasSuffix(domain, ".") || domain != "." && !zonePattern().MatchString(strings.TrimSuffix(domain, ".")) {
 		return badRequest("InvalidParameter", "The domain name '%s' of the forwarding rule %s must be a domain name that ends in a dot.", clip(domain), last(w.id))
 	}
 	servers := objects(w.doc, "properties.targetDnsServers")

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/internal/arm"
@@ -19,7 +20,7 @@ type blobCall struct {
 	name      string // of the blob; empty: the container itself
 }
 
-var containerName = regexp.MustCompile(`^(\$root|\$web|\$logs|[a-z0-9](-?[a-z0-9]){2,62})$`)
+var containerName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(\$root|\$web|\$logs|[a-z0-9](-?[a-z0-9]){2,62})$`) })
 
 const maxBlobName = 1024 // bytes; Azure counts characters
 
@@ -54,7 +55,7 @@ func (s *blobs) answer(w http.ResponseWriter, c *blobCall) *blobError {
 	if c.container == "" {
 		return s.serveAccount(w, c)
 	}
-	if !containerName.MatchString(c.container) {
+	if !containerName().MatchString(c.container) {
 		return &blobError{http.StatusBadRequest, "InvalidResourceName", "The specified resource name contains invalid characters."}
 	}
 	if c.name == "" {

@@ -176,9 +176,9 @@ func notStored(err error) *registryError {
 
 var (
 	repositoryName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagName        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	tagName        = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`) })
 	digestName     = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	uploadName     = regexp.MustCompile(`^[A-Z2-7]{20,40}$`)
+	uploadName     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z2-7]{20,40}$`) })
 )
 
 // loginServer is the name that the registry's resource tells, in lower case.

@@ -170,7 +170,7 @@ func (r *repository) missing(refs references) string {
 
 func (s *registries) putManifest(w http.ResponseWriter, c *registryCall) *registryError {
 	byDigest := digestName.MatchString(c.last)
-	if !byDigest && !tagName.MatchString(c.last) {
+	if !byDigest && !tagName().MatchString(c.last) {
 		return &registryError{http.StatusBadRequest, "TAG_INVALID", "manifest tag did not match URI"}
 	}
 	body, err := io.ReadAll(io.LimitReader(c.Body, maxManifest+1))

@@ -116,7 +116,7 @@ func (s *registries) uploadRow(c *registryCall) registryDo {
 	switch {
 	case c.Method == http.MethodPost && c.last == "":
 		return s.beginUpload
-	case !uploadName.MatchString(c.last):
+	case !uploadName().MatchString(c.last):
 		return nil
 	case c.Method == http.MethodPatch:
 		return s.appendUpload

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ostiary/ostiary/internal/arm"
 )
@@ -28,7 +29,7 @@ type vaultRow struct {
 
 var (
 	vaultVersion = regexp.MustCompile(`^(7\.[0-9](-preview\.\d)?|2016-10-01|2025-07-01)$`)
-	secretName   = regexp.MustCompile(`^[0-9A-Za-z-]{1,127}$`)
+	secretName   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-Za-z-]{1,127}$`) })
 	versionID    = regexp.MustCompile(`^[0-9a-f]{32}$`)
 )
 
@@ -105,7 +106,7 @@ func (s *vaults) route(c *vaultCall) (vaultRow, *vaultError) {
 	segments := strings.Split(strings.Trim(c.URL.Path, "/"), "/")
 	kind, rest := segments[0], segments[1:]
 	if len(rest) > 0 {
-		if c.name = rest[0]; !secretName.MatchString(c.name) {
+		if c.name = rest[0]; !secretName().MatchString(c.name) {
 			return vaultRow{}, badVaultInput("The request URI contains an invalid name: %s", clip(c.name))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -69,8 +70,10 @@ func (d Directory) withPeople() Directory {
 }
 
 var (
-	loginName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[a-z0-9][a-z0-9.-]{0,187}[a-z0-9]$`)
-	scopeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$`)
+	loginName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[a-z0-9][a-z0-9.-]{0,187}[a-z0-9]$`)
+	})
+	scopeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$`) })
 )
 
 func (d Directory) checkPeople(report func(path, what, fix string)) {
@@ -89,7 +92,7 @@ func (d Directory) checkPeople(report func(path, what, fix string)) {
 	}
 	for i, u := range d.Users {
 		at := fmt.Sprintf("directory.users[%d]", i)
-		if !loginName.MatchString(u.Login) || !logins.add(strings.ToLower(u.Login)) {
+		if !loginName().MatchString(u.Login) || !logins.add(strings.ToLower(u.Login)) {
 			report(at+".login", "not a free login", "write NAME@DOMAIN, each once")
 		}
 		if !guid.MatchString(u.ObjectID) || !ids.add(u.ObjectID) {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ostiary/ostiary/internal/secret"
@@ -179,9 +180,9 @@ func (d Directory) withDefaults() Directory {
 
 // Names end up in file names, host names and paths: nothing but these.
 var (
-	accountName    = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}[a-z0-9]$`)
-	appName        = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-	deploymentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	accountName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}[a-z0-9]$`) })
+	appName        = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`) })
+	deploymentName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
 	guid           = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 )
 
@@ -212,13 +213,13 @@ func (s Settings) checkAccounts(report func(path, what, fix string)) {
 	accounts := unique{}
 	for i, a := range s.Accounts {
 		at := fmt.Sprintf("accounts[%d]", i)
-		if !accountName.MatchString(a.Name) || !accounts.add(a.Name) {
+		if !accountName().MatchString(a.Name) || !accounts.add(a.Name) {
 			report(at+".name", "not a free account name", "use 2 to 64 of a-z, 0-9 and -, each name once")
 		}
 		deployments := unique{}
 		for j, d := range a.Deployments {
 			at := fmt.Sprintf("%s.deployments[%d]", at, j)
-			if !deploymentName.MatchString(d.Name) || !deployments.add(d.Name) {
+			if !deploymentName().MatchString(d.Name) || !deployments.add(d.Name) {
 				report(at+".name", "not a free deployment name", "use 1 to 64 of letters, digits, . _ and -, each name once")
 			}
 			if m, ok := findModel(d.Model); !ok {
@@ -245,7 +246,7 @@ func (d Directory) check(report func(path, what, fix string)) {
 	names, ids := unique{}, unique{}
 	for i, a := range d.Apps {
 		at := fmt.Sprintf("directory.apps[%d]", i)
-		if !appName.MatchString(a.Name) || !names.add(a.Name) {
+		if !appName().MatchString(a.Name) || !names.add(a.Name) {
 			report(at+".name", "not a free application name", "use 1 to 63 of letters, digits, _ and -, each name once")
 		}
 		if !guid.MatchString(a.ClientID) || !ids.add(a.ClientID) {
@@ -270,7 +271,7 @@ func (d Directory) check(report func(path, what, fix string)) {
 			report(at+".token_version", "not a token version", "use 1 or 2")
 		}
 		for j, scope := range r.Scopes {
-			if !scopeName.MatchString(scope) {
+			if !scopeName().MatchString(scope) {
 				report(fmt.Sprintf("%s.scopes[%d]", at, j), "not a scope's name", "use letters, digits, . _ and -, without the API's URI")
 			}
 		}

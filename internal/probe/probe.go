@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -126,7 +127,9 @@ type look struct {
 	make func(context.Context, Endpoint) []Observation
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?){1,8}$`)
+var hostName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?){1,8}$`)
+})
 
 // Run looks at every endpoint and gives the observations in a fixed order. It
 // makes no error: what cannot be seen is an observation that says so. It
@@ -140,7 +143,7 @@ func Run(ctx context.Context, c Config) []Observation {
 		if e.Port == 0 {
 			e.Port = 443
 		}
-		if !hostName.MatchString(e.Host) {
+		if !hostName().MatchString(e.Host) {
 			looks = append(looks, look{e, func(context.Context, Endpoint) []Observation {
 				return []Observation{{Name: "endpoint", Target: strconv.Quote(e.Host), Expect: "a host name", Got: "something else", Status: Unknown}}
 			}})

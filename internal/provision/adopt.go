@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
 
@@ -73,14 +74,16 @@ func (u *unfinished) clear() {
 // The provider's words for a resource that exists: its own, with the id for an
 // import, and those of Azure about role assignments, with 32 hexadecimal digits.
 var (
-	existsByID   = regexp.MustCompile(`resource with the ID "([^"]{1,1000})" already exists`)
+	existsByID = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`resource with the ID "([^"]{1,1000})" already exists`)
+	})
 	existsByRole = regexp.MustCompile(`existing role assignment is ([0-9a-f]{32})`)
 )
 
 // existing is what a diagnostic says exists: an id, or the name of a role
 // assignment.
 func existing(said string) (id, role string) {
-	if m := existsByID.FindStringSubmatch(said); m != nil {
+	if m := existsByID().FindStringSubmatch(said); m != nil {
 		return m[1], ""
 	}
 	if m := existsByRole.FindStringSubmatch(said); m != nil {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/ostiary/ostiary/internal/azure"
 	"github.com/ostiary/ostiary/internal/estate"
@@ -58,7 +59,9 @@ type Versions struct {
 	Provider string `json:"provider"` // of azurerm, as the lock file has it; empty before a plan
 }
 
-var lockedVersion = regexp.MustCompile(`(?s)/hashicorp/azurerm".*?version\s*=\s*"([^"]{1,64})"`)
+var lockedVersion = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)/hashicorp/azurerm".*?version\s*=\s*"([^"]{1,64})"`)
+})
 
 // Versions asks the tool and reads the lock file.
 func (d *Deployment) Versions(ctx context.Context) (Versions, error) {
@@ -72,7 +75,7 @@ func (d *Deployment) Versions(ctx context.Context) (Versions, error) {
 		return v, err
 	}
 	lock, _ := os.ReadFile(filepath.Join(d.space.stack(globalStack), ".terraform.lock.hcl"))
-	if m := lockedVersion.FindSubmatch(lock); m != nil {
+	if m := lockedVersion().FindSubmatch(lock); m != nil {
 		v.Provider = string(m[1])
 	}
 	return v, nil

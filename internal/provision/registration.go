@@ -236,7 +236,7 @@ func (s *Settings) checkAudience(report func(path, what, fix string)) {
 	switch {
 	case s.Audience == "" && s.Register:
 		report("register", "there is no audience to register", "add audience, for example api://"+s.Name)
-	case s.Audience != "" && !audienceURI.MatchString(s.Audience):
+	case s.Audience != "" && !audienceURI().MatchString(s.Audience):
 		report("audience", "not an Application ID URI", "write it as api://NAME, of letters, digits, dots, hyphens and slashes")
 	}
 	s.Chat.check(report, s.Audience != "")

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ostiary/ostiary/internal/policy"
 	"github.com/ostiary/ostiary/internal/posture"
@@ -137,8 +138,8 @@ func (s Settings) withDefaults() Settings {
 var (
 	estateName  = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
 	regionName  = regexp.MustCompile(`^[a-z]+[a-z0-9]*$`)
-	deployName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	audienceURI = regexp.MustCompile(`^api://[A-Za-z0-9][A-Za-z0-9./_-]{0,200}$`)
+	deployName  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`) })
+	audienceURI = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^api://[A-Za-z0-9][A-Za-z0-9./_-]{0,200}$`) })
 	objectID    = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	subscript   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
@@ -202,7 +203,7 @@ func (s *Settings) checkModels(report func(path, what, fix string)) {
 	for i, m := range s.Models {
 		at := fmt.Sprintf("models[%d]", i)
 		as := cmp.Or(m.As, m.Name)
-		if !deployName.MatchString(as) {
+		if !deployName().MatchString(as) {
 			report(at, "not the name of a deployment", "use 1 to 64 letters, digits, dots, _ and -")
 		}
 		if seen[as] {
