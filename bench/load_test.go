@@ -5,12 +5,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,9 +48,11 @@ func wrk(b *testing.B, r *rig, p *running, connections, seconds int) (map[string
 		b.Fatal(err)
 	}
 	stop := profile(b, r, p, fmt.Sprintf("whole%d", connections), seconds)
+	commits := commitsOf(b, r, p)
 	before := cpuOf(b, p.pids)
 	out, err := exec.CommandContext(b.Context(), "taskset", "-c", "1", "wrk", "-t1", "-c"+strconv.Itoa(connections), "--timeout", "10s", "--latency", fmt.Sprintf("-d%ds", seconds), "-s", script, p.url()).CombinedOutput()
 	spent := cpuOf(b, p.pids) - before
+	commits = commitsOf(b, r, p).since(commits)
 	stop()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
@@ -59,6 +64,9 @@ func wrk(b *testing.B, r *rig, p *running, connections, seconds int) (map[string
 	found := map[string]float64{"req/s": n / float64(seconds)}
 	if len(p.pids) > 0 {
 		found["cpu-µs/req"] = float64(spent.Microseconds()) / n
+	}
+	if len(commits) > 0 {
+		found["commit-µs-p50"] = commits.median() * 1e6
 	}
 	for _, m := range latencyLine.FindAllSubmatch(out, -1) {
 		v, _ := strconv.ParseFloat(string(m[2]), 64)
@@ -189,9 +197,7 @@ func profile(b *testing.B, r *rig, p *running, what string, seconds int) (wait f
 	if _, err := os.Stat(socket); err != nil || to == "" {
 		return func() {}
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}}
+	client := admin(socket)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer client.CloseIdleConnections()
@@ -210,6 +216,62 @@ func profile(b *testing.B, r *rig, p *running, what string, seconds int) (wait f
 		}
 	})
 	return wg.Wait
+}
+
+// admin speaks to a gateway's admin socket.
+func admin(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+}
+
+// commits is how often the ledger's batches took up to so many seconds to become
+// durable, as the gateway itself has measured it.
+type commits map[float64]float64
+
+func commitsOf(b *testing.B, r *rig, p *running) commits {
+	b.Helper()
+	socket := profileSocket(r.dir, p.name)
+	if _, err := os.Stat(socket); err != nil {
+		return nil // not one of ours
+	}
+	resp, err := admin(socket).Get("http://admin/metrics")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := commits{}
+	for _, m := range commitLine.FindAllSubmatch(text, -1) {
+		le, _ := strconv.ParseFloat(string(m[1]), 64)
+		c[le], _ = strconv.ParseFloat(string(m[2]), 64)
+	}
+	return c
+}
+
+var commitLine = regexp.MustCompile(`(?m)^ostiary_ledger_commit_seconds_bucket\{le="([^"]+)"\} (\S+)$`)
+
+func (c commits) since(before commits) commits {
+	for le := range c {
+		c[le] -= before[le]
+	}
+	return c
+}
+
+// median is in seconds, by straight lines within a bucket.
+func (c commits) median() float64 {
+	last, below := 0.0, 0.0
+	half := c[math.Inf(1)] / 2
+	for _, le := range slices.Sorted(maps.Keys(c)) {
+		if c[le] >= half && c[le] > below {
+			return last + (le-last)*(half-below)/(c[le]-below)
+		}
+		last, below = le, c[le]
+	}
+	return last
 }
 
 // cpuOf is the CPU time of processes by the scheduler's own count, to the

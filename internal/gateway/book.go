@@ -99,6 +99,10 @@ func (s *LedgerSettings) open(logger *slog.Logger, metrics prometheus.Registerer
 	if err != nil {
 		return nil, err
 	}
+	committed, err := newCommits(metrics)
+	if err != nil {
+		return nil, err
+	}
 	b := &openBook{pushers: pushers, directory: s.Directory}
 	var signed atomic.Uint64
 	var needs atomic.Pointer[func() uint64] // nothing is pruned before the sinks say what they need
@@ -119,7 +123,8 @@ func (s *LedgerSettings) open(logger *slog.Logger, metrics prometheus.Registerer
 			}
 			return 0
 		},
-		Logger: logger,
+		Committed: committed,
+		Logger:    logger,
 	}
 	if s.Remote != nil {
 		remote, err := sink.OpenRemote(*s.Remote, s.Directory, logger, metrics)

@@ -53,8 +53,11 @@ func (l *Log) commitPending() {
 		return
 	}
 	if l.failure == nil {
+		began := time.Now()
 		if err := l.commit(b); err != nil {
 			l.fail("an entry could not be made durable", err)
+		} else if l.cfg.Committed != nil {
+			l.cfg.Committed(time.Since(began), len(b.leaves))
 		}
 	}
 	b.finish(l.failure)

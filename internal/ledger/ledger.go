@@ -15,18 +15,19 @@ import (
 
 // Config is where a ledger is kept and how.
 type Config struct {
-	Directory       string              // required; made if missing, with mode 0700
-	SegmentSize     int64               // as in LogConfig
-	CheckpointEvery time.Duration       // as in LogConfig
-	Relaxed         time.Duration       // as in LogConfig
-	Domain          func(Domain) Domain // as in LogConfig
-	Retention       Retention           // as in LogConfig
-	Keep            func() uint64       // as in LogConfig
-	Signed          func(SignedTree)    // as in LogConfig
-	Bodies          BodyConfig          // how bodies are kept, of calls whose capture is Full
-	FS              FS                  // nil means the operating system's
-	Logger          *slog.Logger        // nil means none
-	Now             func() time.Time    // nil means time.Now
+	Directory       string                   // required; made if missing, with mode 0700
+	SegmentSize     int64                    // as in LogConfig
+	CheckpointEvery time.Duration            // as in LogConfig
+	Relaxed         time.Duration            // as in LogConfig
+	Domain          func(Domain) Domain      // as in LogConfig
+	Retention       Retention                // as in LogConfig
+	Keep            func() uint64            // as in LogConfig
+	Signed          func(SignedTree)         // as in LogConfig
+	Committed       func(time.Duration, int) // as in LogConfig
+	Bodies          BodyConfig               // how bodies are kept, of calls whose capture is Full
+	FS              FS                       // nil means the operating system's
+	Logger          *slog.Logger             // nil means none
+	Now             func() time.Time         // nil means time.Now
 }
 
 // Ledger is a log of calls with one writer. Its methods may be called from
@@ -56,7 +57,7 @@ func Open(c Config) (*Ledger, error) {
 	}
 	log, err := OpenLog(LogConfig{
 		Directory: c.Directory, SegmentSize: c.SegmentSize, CheckpointEvery: c.CheckpointEvery,
-		Relaxed: c.Relaxed, Domain: c.Domain, Retention: c.Retention, Keep: c.Keep, Signed: c.Signed,
+		Relaxed: c.Relaxed, Domain: c.Domain, Retention: c.Retention, Keep: c.Keep, Signed: c.Signed, Committed: c.Committed,
 		FS: c.FS, Logger: c.Logger, Now: c.Now,
 	})
 	if err != nil {

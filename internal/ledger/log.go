@@ -47,6 +47,10 @@ type LogConfig struct {
 	// log has when it is opened. It must not block: the log waits for it.
 	Signed func(SignedTree)
 
+	// Committed, if set, is told how long each batch of entries took to become
+	// durable; in a relaxed log, to be written. It must not block either.
+	Committed func(took time.Duration, entries int)
+
 	FS     FS               // nil means the operating system's
 	Logger *slog.Logger     // nil means none
 	Now    func() time.Time // for retention; nil means time.Now
