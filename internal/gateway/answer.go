@@ -50,6 +50,7 @@ type answer struct {
 	flush   bool // after each piece
 	hides   bool // what our asking for the usage added to the stream
 	prose   bool // a transcription without JSON: all of it is text
+	spoken  bool // the first byte has gone, and of a stream the first text: nothing is left to be noted
 	passed  int64
 	aborted string
 }
@@ -162,8 +163,10 @@ func (c *call) send(a *answer, ready int) error {
 		goes = a.stream.Release(goes)
 	}
 	if len(goes) > 0 {
-		c.began()
-		c.spoke(a)
+		if !a.spoken {
+			c.began()
+			a.spoken = c.spoke(a)
+		}
 		if _, err := a.kept.Write(goes); err != nil {
 			return err // the outcome cannot be recorded either, so the answer must not go on
 		}
@@ -185,11 +188,16 @@ func (c *call) began() {
 	}
 }
 
-// spoke notes when the first text of a stream goes.
-func (c *call) spoke(a *answer) {
-	if c.result.FirstToken.IsZero() && a.stream != nil && a.stream.Begun() {
+// spoke notes when the first text of a stream goes, and says whether it has or
+// none will.
+func (c *call) spoke(a *answer) bool {
+	if a.stream == nil {
+		return true
+	}
+	if a.stream.Begun() {
 		c.result.FirstToken = c.g.cfg.Now()
 	}
+	return a.stream.Begun()
 }
 
 // complete says whether a stream has said that it is.

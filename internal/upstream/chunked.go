@@ -12,6 +12,7 @@ import (
 type chunked struct {
 	c     *conn
 	state chunkState
+	past  bool  // what came with the header is read
 	any   bool  // the size in hand has a digit
 	left  int64 // bytes of the chunk in hand
 	spare int   // bytes that may be other than content
@@ -45,7 +46,7 @@ var (
 
 func (k *chunked) Read(p []byte) (n int, err error) {
 	for n == 0 && k.err == nil && len(p) > 0 {
-		n, k.err = k.c.read(p)
+		n, k.err = k.read(p)
 		if errors.Is(k.err, io.EOF) {
 			k.err = io.ErrUnexpectedEOF
 		}
@@ -57,6 +58,15 @@ func (k *chunked) Read(p []byte) (n int, err error) {
 		}
 	}
 	return n, k.err
+}
+
+// read reads what came with the header, and then past its buffer.
+func (k *chunked) read(p []byte) (int, error) {
+	if !k.past && k.c.r.Buffered() > 0 {
+		return k.c.r.Read(p)
+	}
+	k.past = true
+	return k.c.net.Read(p)
 }
 
 // Close leaves the connection to whoever has it.

@@ -50,14 +50,6 @@ func (l *limiter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read reads what is left of the header's last bytes, and then past its buffer.
-func (c *conn) read(p []byte) (int, error) {
-	if c.r.Buffered() > 0 {
-		return c.r.Read(p)
-	}
-	return c.net.Read(p)
-}
-
 // past is a deadline that ends whatever waits on a connection.
 func past() time.Time { return time.Unix(1, 0) }
 
