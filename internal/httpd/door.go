@@ -103,11 +103,14 @@ func (d *door) enter(raw net.Conn) {
 // silent for as long as it likes.
 type stallConn struct {
 	net.Conn
+	raw     net.Conn     // written to past what only concerns reading
 	stalled atomic.Bool  // TLS need not wait to say goodbye
 	until   atomic.Int64 // the write deadline that was set last for a look, in Unix nanoseconds; zero: none
 }
 
-func newStallConn(raw net.Conn) *stallConn { return &stallConn{Conn: &calmConn{Conn: raw}} }
+func newStallConn(raw net.Conn) *stallConn {
+	return &stallConn{Conn: &calmConn{Conn: raw}, raw: raw}
+}
 
 const (
 	// progressBytes is the least that counts as progress: a byte now and then
@@ -132,7 +135,7 @@ func (c *stallConn) Write(p []byte) (int, error) {
 			}
 			c.until.Store(until.UnixNano())
 		}
-		n, err := c.Conn.Write(p[sent:])
+		n, err := c.raw.Write(p[sent:])
 		sent, fresh = sent+n, fresh+n
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return sent, err

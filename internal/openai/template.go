@@ -18,7 +18,7 @@ type template struct {
 // scalar is a string's content or a whole number whose value nobody asked for,
 // or a text, of which only the length counts.
 type scalar struct {
-	from, to int
+	from, to int32 // small: a thousand streams each look at theirs for every event
 	kind     freedom
 }
 
@@ -40,12 +40,12 @@ func (s *scanner) note(kind freedom, i int) {
 	if !s.notes || s.leaf != nowhere || kind == numberFree && s.state != numInt {
 		return
 	}
-	from := s.textStart
+	from, to := s.textStart, s.offset+int64(i)
 	if kind != numberFree {
 		from++
 	}
-	if s.odd = s.odd || len(s.free) == maxFree; !s.odd {
-		s.free = append(s.free, scalar{int(from), int(s.offset) + i, kind})
+	if s.odd = s.odd || len(s.free) == maxFree || to > maxTemplate; !s.odd {
+		s.free = append(s.free, scalar{int32(from), int32(to), kind}) //nolint:gosec // at most maxTemplate
 	}
 }
 
@@ -56,9 +56,12 @@ func (s *Stream) learn() {
 	if s.terminal || s.hidden || s.dataLines != 1 || r.odd || r.state != ended {
 		return
 	}
-	base := int(s.dataFrom - s.eventFrom)
+	base := s.dataFrom - s.eventFrom
+	if base > maxTemplate {
+		return
+	}
 	for _, f := range r.free {
-		t.next = append(t.next, scalar{base + f.from, base + f.to, f.kind})
+		t.next = append(t.next, scalar{int32(base) + f.from, int32(base) + f.to, f.kind}) //nolint:gosec // base is at most maxTemplate
 	}
 	if n := len(s.cuts); n > 0 && s.cuts[n-1].from >= s.eventFrom {
 		c := s.cuts[n-1]
@@ -102,7 +105,7 @@ func (t *template) match(p []byte) (n, null, text int) {
 	for k := 0; ; k++ {
 		end := len(t.event)
 		if k < len(t.free) && end > 0 {
-			end = t.free[k].from
+			end = int(t.free[k].from)
 		}
 		if end == 0 || !bytes.HasPrefix(p[n:], t.event[at:end]) {
 			return 0, 0, 0
@@ -114,7 +117,7 @@ func (t *template) match(p []byte) (n, null, text int) {
 			return n, null, text
 		}
 		free, from, spare := t.free[k], n, 0
-		if at = free.to; free.kind == numberFree {
+		if at = int(free.to); free.kind == numberFree {
 			n = skipNumber(p, n)
 		} else {
 			n, spare = skipString(p, n)
