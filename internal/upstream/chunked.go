@@ -6,8 +6,8 @@ import (
 )
 
 // chunked is a body in chunks (RFC 9112 section 7.1). It reads into the
-// caller's buffer and closes up what it reads there, so that a stream's event
-// is one call of the kernel and no further copy. Extensions are passed over,
+// caller's buffer and closes up the content there, so that a stream's event
+// needs one call of the kernel and no second buffer. Extensions are passed over,
 // and trailers too: a gateway forwards none.
 type chunked struct {
 	c     *conn

@@ -2,8 +2,9 @@
 // connection to itself and is carried in the caller's own goroutine.
 //
 // It is a http.RoundTripper that costs less than http.Transport, which keeps
-// two goroutines a connection and wakes both for each call. Answers are parsed
-// by net/http, whose parser is the hardened part. Connections are kept alive
+// two goroutines a connection and wakes both for each call. The heads of answers
+// are parsed by net/http, whose parser is the hardened part; bodies in chunks are
+// decoded here, and a fuzzer holds that to net/http too. Connections are kept alive
 // and looked at before they are used again, so that a call is never sent into
 // one that the server has closed, and never sent twice.
 //
